@@ -1,0 +1,63 @@
+# One door to everything. Needs Python >= 3.11 and make; the rest is installed into .venv, pinned.
+# A stamp file per set of requirements keeps every later start quick.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+OULAD_OUT ?= build/oulad
+
+.PHONY: demo test check soak bench oulad install pins clean
+
+demo: $(VENV)/.runtime
+	@$(BIN)/ledger demo
+
+# Everything that needs no server beyond what it sets up itself; the long forms are `soak`.
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+
+# What to run before every commit: under a minute.
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not slow and not soak" $(PYTEST_ARGS)
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks
+
+# Convert the Open University records, and import them into a ledger of their own.
+oulad: $(VENV)/.dev
+	$(BIN)/python -m tests.oulad $(OULAD_OUT)
+	rm -rf $(OULAD_OUT)/ledger*
+	$(BIN)/ledger --database sqlite:///$(OULAD_OUT)/ledger.db import catalogue $(OULAD_OUT)/catalogue.json --by designer --approved-by board
+	$(BIN)/ledger --database sqlite:///$(OULAD_OUT)/ledger.db import results $(OULAD_OUT)/results.csv --report $(OULAD_OUT)/report.csv
+	$(BIN)/ledger --database sqlite:///$(OULAD_OUT)/ledger.db stats
+
+install: $(VENV)/.dev
+
+$(VENV)/.runtime: requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what the service needs into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@echo "installing what the tests need into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Renew the two pinned files from pyproject.toml.
+PIN := $(BIN)/pip-compile --quiet --no-header --no-annotate --no-emit-find-links --strip-extras --allow-unsafe --all-build-deps
+pins: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
+	$(PIN) --output-file requirements.txt pyproject.toml
+	$(PIN) --extra dev --output-file requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) .demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,148 @@
+"""`ledger import`: catalogues, results and competency frameworks."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from api.commands.options import database_option, json_option
+
+if TYPE_CHECKING:
+    from api.imports.results import Outcome
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SHOWN = 20
+
+
+@click.group("import")
+@database_option
+def import_() -> None:
+    """Import a catalogue, results or a competency framework."""
+
+
+@import_.command()
+@click.argument("file", type=_FILE)
+@click.option("--by", required=True, metavar="PERSON", help="Who drafts and publishes.")
+@click.option("--approved-by", required=True, metavar="PERSON", help="Who approves: somebody else.")
+@json_option
+@database_option
+def catalogue(file: Path, by: str, approved_by: str, as_json: bool) -> None:
+    """Draft, approve and put into effect what FILE (JSON) defines."""
+    from api.commands.opening import opened
+    from api.commands.output import show_json
+    from api.commands.progress import progress
+    from api.imports.catalogue import import_catalogue, read
+    from api.imports.unusable import UnusableFile
+
+    raw = file.read_bytes()
+    try:
+        read(raw)  # An unusable file does not even make a ledger.
+        with opened(create=True) as at:
+            with progress("defining") as tell:
+                done = import_catalogue(at.ledger, raw, name=file.name, by=by, approved_by=approved_by, progress=tell)
+            at.follow()
+    except UnusableFile as error:
+        raise UnusableFile(f"{file.name}: {error}") from None
+    if as_json:
+        show_json(done)
+    else:
+        click.echo(f"{done.achievements} achievements and {done.stacks} stacks; {done.new_versions} new versions.")
+
+
+@import_.command()
+@click.argument("file", type=_FILE)
+@click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a line per row to this CSV.")
+@json_option
+@database_option
+def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> None:
+    """Record evidence and judgements from FILE (CSV), as one batch that can be undone."""
+    from api.commands.opening import opened
+    from api.commands.output import show_json
+    from api.commands.progress import progress
+    from api.imports.results import import_results, preview_results, read_file
+    from api.imports.unusable import UnusableFile
+
+    raw = file.read_bytes()
+    with opened(create=True) as at:
+        try:
+            found = read_file(raw, at.ledger.catalogue())
+        except UnusableFile as error:
+            raise UnusableFile(f"{file.name}: {error}") from None
+        rows, refused = len(found.rows), len(found.refused)
+        click.echo(f"{file.name}: {rows + refused} rows, {rows} readable, {refused} refused.", err=True)
+        with progress("deciding" if dry_run else "recording") as tell:
+            carry_out = preview_results if dry_run else import_results
+            outcome = carry_out(at.ledger, found, progress=tell)
+        if not dry_run:
+            at.follow()
+    if report is not None:
+        _write(report, outcome)
+    if as_json:
+        show_json(_document(outcome))
+    else:
+        _show(outcome)
+
+
+@import_.command()
+@click.argument("file", type=_FILE)
+@json_option
+@database_option
+def case(file: Path, as_json: bool) -> None:
+    """Import the competency framework in FILE, a 1EdTech CASE 1.x package."""
+    from api.commands.opening import opened
+    from api.commands.output import show_json
+    from api.imports.case import import_case, read
+    from api.imports.unusable import UnusableFile
+
+    raw = file.read_bytes()
+    try:
+        framework = read(raw)
+        with opened(create=True) as at:
+            receipt = import_case(at.ledger, raw)
+            at.follow()
+    except UnusableFile as error:
+        raise UnusableFile(f"{file.name}: {error}") from None
+    if as_json:
+        answer = {"framework_id": framework.framework_id, "competencies": len(framework.competencies)}
+        show_json({**answer, "recorded": bool(receipt.recorded), "position": receipt.position})
+    else:
+        said = "recorded" if receipt.recorded else "recorded before"
+        click.echo(f"{framework.title}: {len(framework.competencies)} competencies, {said}.")
+
+
+def _document(outcome: Outcome) -> dict[str, object]:
+    refusals = [report for report in outcome.reports if report.code not in ("recorded", "repeated")]
+    return {
+        "batch_id": outcome.batch_id,
+        "dry_run": outcome.dry_run,
+        "rows": outcome.rows,
+        "recorded": outcome.recorded,
+        "repeated": outcome.repeated,
+        "refused": outcome.refused,
+        "learners": outcome.learners,
+        "position": outcome.position,
+        "refusals": [report._asdict() for report in refusals[:1000]],
+    }
+
+
+def _write(path: Path, outcome: Outcome) -> None:
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["line", "code", "sentence"])
+        writer.writerows(outcome.reports)
+
+
+def _show(outcome: Outcome) -> None:
+    refusals = [report for report in outcome.reports if report.code not in ("recorded", "repeated")]
+    for report in refusals[:_SHOWN]:
+        click.echo(f"line {report.line}: {report.code}: {report.sentence}", err=True)
+    if len(refusals) > _SHOWN:
+        click.echo(f"… and {len(refusals) - _SHOWN} more; --report FILE writes them all.", err=True)
+    would = "Would be " if outcome.dry_run else ""
+    counts = f"{outcome.recorded} recorded, {outcome.repeated} recorded before, {outcome.refused} refused"
+    batch = f"; batch {outcome.batch_id}" if outcome.batch_id else ""
+    click.echo(f"{would}{counts}{batch}.")

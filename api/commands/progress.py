@@ -1,0 +1,31 @@
+"""A progress bar on stderr for long work, where somebody watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that takes how much is done, and how much there is."""
+    bar = None
+    done_before = 0
+
+    def tell(done: int, of: int) -> None:
+        nonlocal bar, done_before
+        if bar is None:
+            bar = click.progressbar(length=max(of, 1), label=label, file=sys.stderr, show_pos=True)
+            bar.__enter__()
+        bar.length = max(of, 1)
+        bar.update(done - done_before)
+        done_before = done
+
+    try:
+        yield tell
+    finally:
+        if bar is not None:
+            bar.__exit__(None, None, None)

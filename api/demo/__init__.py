@@ -1,0 +1,1 @@
+"""A sample programme of a college, and the service on loopback around it."""

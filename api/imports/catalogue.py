@@ -1,0 +1,244 @@
+"""
+A catalogue file: everything that can be earned, drafted, approved and put into effect by two people.
+
+    {"issuer": {…}, "achievements": [{"id": …, …}], "stacks": [{"id": …, "milestone": {…}, "rule": {…}, …}]}
+
+References resolve file-wide, in whatever order the file has them. The whole file is rehearsed before anything of it is
+recorded, so an unusable one leaves no trace; its fault is named by its path in the file.
+Importing again: what is identical records nothing, what differs becomes a new version, what is absent stays.
+An address for evidence is asked for only where the file says `"evidence_required": true`:
+the row of an import names its evidence by an identifier already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from marshmallow import ValidationError
+
+from api.imports import people
+from api.imports.rehearsal import COMMAND_LINE, Rehearsal
+from api.imports.unusable import UnusableFile
+from api.paths import field_errors
+from api.schemas.definitions import AchievementEntry, CatalogueFile, CatalogueFileSchema, StackEntry
+from api.strict_json import Malformed, loads
+from ledger.achievements import ApproveAchievement, DraftAchievement, PublishAchievement, ReviseAchievement
+from ledger.application import Ledger
+from ledger.decider import Command
+from ledger.definition import PRINCIPLES, FrameworkCheck
+from ledger.errors import Refused
+from ledger.event import Actor
+from ledger.events import Role
+from ledger.rule_language import RuleError, parse
+from ledger.sound_definition import identical
+from ledger.stacks import ActivateStack, ApproveStack, DraftStack, ReviseStack
+
+_INDEX = re.compile(r"\.(\d+)")
+LOOK_AGAIN_AFTER = timedelta(days=365)
+Progress = Callable[[int, int], None]
+
+
+class Step(NamedTuple):
+    """A command, and where in the file it comes from."""
+
+    path: str
+    command: Command
+
+
+class Imported(NamedTuple):
+    """What an import of a catalogue came to."""
+
+    achievements: int
+    stacks: int
+    new_versions: int
+    position: int
+
+
+def read(raw: bytes) -> CatalogueFile:
+    """Read and validate the file by itself; raises `UnusableFile` naming the path of the first faults."""
+    try:
+        document = loads(raw)
+        _evidence_by_identifier(document)
+        file: CatalogueFile = CatalogueFileSchema().load(document)
+    except Malformed as error:
+        raise UnusableFile(str(error)) from None
+    except ValidationError as error:
+        raise UnusableFile(" ".join(found.sentence for found in field_errors(error.messages)[:5])) from None
+    _refuse_repetition(file)
+    return file
+
+
+def import_catalogue(
+    ledger: Ledger, raw: bytes, *, name: str, by: str, approved_by: str, actor: Actor = COMMAND_LINE, progress: Progress | None = None
+) -> Imported:
+    """Record the catalogue in *raw*; *by* and *approved_by* are how the two people are known outside the ledger."""
+    file = read(raw)
+    if by == approved_by:
+        raise UnusableFile("--by and --approved-by name the same person; a second person must approve.")
+    now = ledger.now()
+    accounts = ledger.identities.register("person", [by, approved_by])
+    roles: dict[str, Role] = {accounts[by]: "designer", accounts[approved_by]: "quality_reviewer"}
+    named = list(people.unknown(ledger.catalogue(), roles, actor.id))
+    check = FrameworkCheck(
+        principles=PRINCIPLES,
+        body=approved_by,
+        reference=f"{name} sha256:{hashlib.sha256(raw).hexdigest()}",
+        review_on=(now + LOOK_AGAIN_AFTER).date(),
+    )
+    rehearsal = Rehearsal(ledger.catalogue(), now)
+    for command in named:
+        rehearsal.decide(command)
+    plan = _Plan(rehearsal, accounts[by], accounts[approved_by], check)
+    steps = list(plan.steps(file))
+    commands = [*named, *(step.command for step in steps)]
+    position = 0
+    for done, command in enumerate(commands, start=1):
+        position = ledger.execute(command, actor=actor).position
+        if progress:
+            progress(done, len(commands))
+    return Imported(
+        len(file.achievements) + len(file.stacks), len(file.stacks), plan.new_versions, position or ledger.store.head()
+    )
+
+
+class _Plan:
+    """The commands that a file asks for, each rehearsed as it is found."""
+
+    def __init__(self, rehearsal: Rehearsal, by: str, approved_by: str, check: FrameworkCheck) -> None:
+        self._rehearsal = rehearsal
+        self._by = by
+        self._approved_by = approved_by
+        self._check = check
+        self.new_versions = 0
+
+    def steps(self, file: CatalogueFile) -> Iterator[Step]:
+        """Yield the commands in an order in which everything exists before it is named."""
+        for path, entry in _achievements_in_order(file):
+            yield from self._achievement(path, entry)
+        for path, stack in _stacks_in_order(file):
+            yield from self._stack(path, stack)
+
+    def _achievement(self, path: str, entry: AchievementEntry) -> Iterator[Step]:
+        name, definition = entry
+        known = self._rehearsal.catalogue.achievements.get(name)
+        if known and known.published == known.newest and identical(known.versions[known.newest].definition, definition):
+            return
+        self.new_versions += 1
+        if known is None:
+            yield self._step(path, DraftAchievement(achievement_id=name, definition=definition, by=self._by))
+        else:
+            yield self._step(path, ReviseAchievement(achievement_id=name, definition=definition, by=self._by))
+        version = self._rehearsal.catalogue.achievements[name].newest
+        yield self._step(
+            path, ApproveAchievement(achievement_id=name, version=version, by=self._approved_by, check=self._check)
+        )
+        yield self._step(path, PublishAchievement(achievement_id=name, version=version, by=self._by))
+
+    def _stack(self, path: str, entry: StackEntry) -> Iterator[Step]:
+        name, definition = entry.id, entry.definition
+        known = self._rehearsal.catalogue.stacks.get(name)
+        if known and known.activated == known.newest and identical(known.versions[known.newest].definition, definition):
+            return
+        self.new_versions += 1
+        if known is None:
+            yield self._step(path, DraftStack(stack_id=name, definition=definition, by=self._by))
+        else:
+            yield self._step(path, ReviseStack(stack_id=name, definition=definition, by=self._by))
+        version = self._rehearsal.catalogue.stacks[name].newest
+        yield self._step(path, ApproveStack(stack_id=name, version=version, by=self._approved_by))
+        yield self._step(
+            path,
+            ActivateStack(stack_id=name, version=version, by=self._by, applies_to="new", effective_at=definition.starts_at),
+        )
+
+    def _step(self, path: str, command: Command) -> Step:
+        try:
+            self._rehearsal.decide(command)
+        except Refused as refused:
+            raise UnusableFile(_located(path, refused)) from None
+        return Step(path, command)
+
+
+def _located(path: str, refused: Refused) -> str:
+    """Say where in the file the refusal applies: `stacks[2].rule.all[0]: there is no achievement x.`"""
+    if refused.field is None or refused.field in ("achievement_id", "stack_id"):
+        return f"{path}: {refused.detail}"
+    detail = refused.detail.removeprefix(f"{refused.field}: ")
+    field = _INDEX.sub(r"[\1]", refused.field)
+    return f"{path}.{field}: {detail}"
+
+
+def _evidence_by_identifier(document: Any) -> None:
+    if not isinstance(document, dict):
+        return
+    stacks = document.get("stacks")
+    milestones = [stack.get("milestone") for stack in stacks if isinstance(stack, dict)] if isinstance(stacks, list) else []
+    achievements = document.get("achievements")
+    for entry in [*(achievements if isinstance(achievements, list) else []), *milestones]:
+        if isinstance(entry, dict):
+            entry.setdefault("evidence_required", False)
+
+
+def _refuse_repetition(file: CatalogueFile) -> None:
+    seen: dict[str, str] = {}
+    for path, entry in _achievements(file):
+        if entry.id in seen:
+            raise UnusableFile(f"{path}.id: {entry.id} is defined already at {seen[entry.id]}.")
+        seen[entry.id] = path
+    stacks: set[str] = set()
+    for index, stack in enumerate(file.stacks):
+        if stack.id in stacks:
+            raise UnusableFile(f"stacks[{index}].id: {stack.id} stands twice in the file.")
+        stacks.add(stack.id)
+
+
+def _achievements(file: CatalogueFile) -> Iterator[tuple[str, AchievementEntry]]:
+    for index, entry in enumerate(file.achievements):
+        yield f"achievements[{index}]", entry
+    for index, stack in enumerate(file.stacks):
+        if stack.milestone is not None:
+            yield f"stacks[{index}].milestone", stack.milestone
+
+
+def _achievements_in_order(file: CatalogueFile) -> list[tuple[str, AchievementEntry]]:
+    """Prerequisites before what asks for them."""
+    found = {entry.id: (path, entry) for path, entry in _achievements(file)}
+    needs = {name: _named(entry.definition.prerequisites) for name, (_, entry) in found.items()}
+    return [found[name] for name in _in_order(needs)]
+
+
+def _stacks_in_order(file: CatalogueFile) -> list[tuple[str, StackEntry]]:
+    """Stacks whose milestones are components before the stacks that name them."""
+    found = {stack.definition.milestone: (f"stacks[{index}]", stack) for index, stack in enumerate(file.stacks)}
+    needs = {milestone: _named(stack.definition.rule) for milestone, (_, stack) in found.items()}
+    return [found[milestone] for milestone in _in_order(needs)]
+
+
+def _named(rule: dict[str, Any] | None) -> frozenset[str]:
+    """Return what a rule names; nothing where it cannot be read, for drafting will say why."""
+    try:
+        return parse(rule).names if rule is not None else frozenset()
+    except RuleError:
+        return frozenset()
+
+
+def _in_order(needs: dict[str, frozenset[str]]) -> list[str]:
+    """Order so that what is needed comes first, else as in the file; a circle is left for drafting to refuse."""
+    order: dict[str, None] = {}
+    for start in needs:
+        waiting = [(start, iter(sorted(needs[start] & needs.keys())))]
+        entered = {start}
+        while waiting:
+            name, below = waiting[-1]
+            deeper = next((other for other in below if other not in order and other not in entered), None)
+            if deeper is None:
+                waiting.pop()
+                order.setdefault(name)
+            else:
+                entered.add(deeper)
+                waiting.append((deeper, iter(sorted(needs[deeper] & needs.keys()))))
+    return list(order)

@@ -1,0 +1,52 @@
+"""
+Commands decided on a copy of the catalogue, so that a file is found good or bad before anything of it is recorded.
+
+Rules are pure, so the rehearsal and the recording decide alike unless somebody else changes the catalogue between.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ledger.achievements import AchievementCommand, achievements
+from ledger.catalogue import Catalogue
+from ledger.decider import LOCAL_ADMINISTRATION, Command, Decider, Setting
+from ledger.event import Actor, Event, Recorded
+from ledger.frameworks import FrameworkCommand, frameworks
+from ledger.people import PersonCommand, people
+from ledger.stacks import StackCommand, stacks
+
+COMMAND_LINE = Actor(id=LOCAL_ADMINISTRATION, role="operator", client="ledger command line")
+
+_KINDS: dict[type[Command], tuple[str, Decider[Any, Any]]] = {
+    AchievementCommand: ("achievements", achievements),
+    StackCommand: ("stacks", stacks),
+    FrameworkCommand: ("frameworks", frameworks),
+    PersonCommand: ("people", people),
+}
+
+
+class Rehearsal:
+    """A catalogue that moves on with each command decided, beside the real one."""
+
+    def __init__(self, catalogue: Catalogue, now: datetime, by: str = LOCAL_ADMINISTRATION) -> None:
+        self.catalogue = catalogue
+        self._now = now
+        self._by = by
+
+    def decide(self, command: Command) -> list[Event]:
+        """Return what *command* would record and move the copy on; raises `Refused` as the ledger would."""
+        kind, rules = next(found for base, found in _KINDS.items() if isinstance(command, base))
+        subject = rules.subject(command)
+        state = getattr(self.catalogue, kind).get(subject) or rules.initial(subject)
+        facts = rules.decide(state, command, Setting(now=self._now, catalogue=self.catalogue, by=self._by))
+        stream = f"{rules.category}-{subject}"
+        self.catalogue = self.catalogue.advance(self._recorded(stream, fact) for fact in facts)
+        return facts
+
+    def _recorded(self, stream: str, fact: Event) -> Recorded:
+        position = self.catalogue.position + 1
+        return Recorded(
+            position=position, stream=stream, version=position, recorded_at=self._now, fact=fact, actor=COMMAND_LINE
+        )

@@ -1,0 +1,225 @@
+"""
+Every error as an RFC 9457 problem document; the only table of refusals, statuses and type URLs.
+
+`{"type": "/problems/own-evidence", "title": …, "status": 403, "detail": …, "errors": [{"field": …, "message": …}]}`.
+The type is a page that says which rule was broken and what to do; its address never changes.
+A new refusal without a row here inherits the status of the class it descends from.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, current_app, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from api.paths import FieldError, field_errors
+from ledger import errors
+from ledger.errors import Refused
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+
+_log = logging.getLogger(__name__)
+
+STATUS_OF: dict[type[Refused], int] = {
+    errors.Refused: 409,
+    errors.Invalid: 422,
+    errors.Unknown: 404,
+    errors.UnusableIdentifier: 422,
+    errors.KeyReused: 422,
+    errors.UnusableRule: 422,
+    errors.UnusableDefinition: 422,
+    errors.IncompleteJudgement: 422,
+    errors.ContradictoryOutcome: 422,
+    errors.EvidenceMissing: 422,
+    errors.ReflectionMissing: 422,
+    errors.RouteClosed: 422,
+    errors.EvidenceTooOld: 422,
+    errors.SecondPersonNeeded: 403,
+    errors.OwnEvidence: 403,
+    errors.Recused: 403,
+    errors.NotAllowed: 403,
+    errors.HeardByJudge: 403,
+    errors.AlreadyRecorded: 409,
+    errors.NotApproved: 409,
+    errors.NotDrafted: 409,
+    errors.FrameworkNotMet: 409,
+    errors.Retired: 409,
+    errors.NotPublished: 409,
+    errors.AttemptsExhausted: 409,
+    errors.AttemptOpen: 409,
+    errors.PrerequisitesMissing: 409,
+    errors.EvidenceClosed: 409,
+    errors.AlreadyJudged: 409,
+    errors.AppealLate: 409,
+    errors.AppealOpen: 409,
+    errors.WorsenedByAppeal: 409,
+    errors.AlreadyHeld: 409,
+    errors.NotLive: 409,
+    errors.NothingToConfirm: 409,
+    errors.ConsequencesChanged: 409,
+    errors.NotSubstitutable: 409,
+    errors.BatchUndone: 409,
+    errors.RecordConflict: 409,
+}
+
+
+class Kind(NamedTuple):
+    """One kind of problem: the last part of its type URL, its status, the rule, and what to do."""
+
+    name: str
+    status: int
+    rule: str
+    advice: str
+
+
+class Problem(Exception):  # noqa: N818 -- it is the answer's name
+    """An answer that is a problem but no refusal by the ledger's rules."""
+
+    def __init__(self, kind: Kind, detail: str, *found: FieldError, **headers: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.found = list(found)
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+MALFORMED = Kind("malformed-request", 400, "A request must be readable before it can be judged.",
+                 "Send UTF-8 JSON: names in double quotes, each once; no NaN; at most 40 levels deep.")  # fmt: skip
+UNAUTHENTICATED = Kind("key-needed", 401, "Every request but a few public ones names its key.",
+                       "Send the header `Authorization: Bearer <key>`; an operator makes keys with `ledger keys create`.")  # fmt: skip
+FORBIDDEN = Kind("not-your-role", 403, "Each role may do certain things; what is not listed for a role is denied.",
+                 "Use a key of a role that may do this; `docs/problems.md` links the policy.")  # fmt: skip
+NOT_FOUND = Kind("not-found", 404, "Nothing stands at this address, or nothing that you may see.",
+                 "Check the path and the identifiers in it.")  # fmt: skip
+METHOD = Kind("method-not-allowed", 405, "Each address takes certain methods only.",
+              "The `Allow` header of the answer names them.")  # fmt: skip
+NOT_ACCEPTABLE = Kind("not-acceptable", 406, "Answers are JSON, or a problem document.",
+                      "Leave the `Accept` header out, or let it include `application/json`.")  # fmt: skip
+STALE = Kind("changed-meanwhile", 412, "A command that names the state it was decided on is refused when that state has moved.",
+             "Read the resource again, decide again, and send its new `ETag` in `If-Match`.")  # fmt: skip
+TOO_LARGE = Kind("too-large", 413, "A body has at most 1 MiB; an import at most 64 MiB.",
+                 "Send less at a time; imports can be split into several files.")  # fmt: skip
+MEDIA = Kind("media-type", 415, "Bodies are JSON, and result files CSV.",
+             "Send `Content-Type: application/json`, or `text/csv` to the import of results.")  # fmt: skip
+UNUSABLE = Kind("unusable-value", 422, "Every value must be of its kind and within its bounds; unknown names are refused.",
+                "`errors` names each field and what it must be.")  # fmt: skip
+UNAVAILABLE = Kind("unavailable", 503, "The ledger cannot answer just now; nothing was recorded.",
+                   "Send the same request again, with the same `Idempotency-Key`, after `Retry-After` seconds.")  # fmt: skip
+FAULT = Kind("fault", 500, "The service failed; this is our fault, never that of what was sent.",
+             "Send the same request again with the same `Idempotency-Key`, and tell the operator if it persists.")  # fmt: skip
+
+KINDS = (MALFORMED, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD, NOT_ACCEPTABLE, STALE, TOO_LARGE, MEDIA, UNUSABLE, UNAVAILABLE, FAULT)
+_OF_STATUS = {kind.status: kind for kind in KINDS} | {400: MALFORMED, 414: MALFORMED, 431: MALFORMED}
+_ADVICE = {
+    403: "Let somebody do it who may.",
+    404: "Check the identifier.",
+    409: "Read the resource again; what it says now decides what can be done.",
+    412: STALE.advice,
+    422: "Correct what `errors` names and send it again.",
+    503: UNAVAILABLE.advice,
+}
+
+
+def kebab(name: str) -> str:
+    """`OwnEvidence` as `own-evidence`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def status_of(cls: type[Refused]) -> int:
+    """Return the status of refusals of class *cls*, its own or the one it descends from."""
+    return next(STATUS_OF[parent] for parent in cls.__mro__ if parent in STATUS_OF)
+
+
+def kind_of(cls: type[Refused]) -> Kind:
+    """Describe refusals of class *cls*: its docstring is the rule."""
+    status = status_of(cls)
+    rule = " ".join((cls.__doc__ or "").split())
+    return Kind(kebab(cls.__name__), status, rule, _ADVICE[status])
+
+
+def all_kinds() -> list[Kind]:
+    """Every kind of problem that can be answered, sorted by name."""
+    return sorted({*KINDS, *(kind_of(cls) for cls in _with_descendants(Refused))})
+
+
+def _with_descendants(cls: type[Refused]) -> list[type[Refused]]:
+    return [cls, *(found for child in cls.__subclasses__() for found in _with_descendants(child))]
+
+
+def document(kind: Kind, detail: str, found: list[FieldError] | None = None) -> dict[str, Any]:
+    """Return the problem document."""
+    problem: dict[str, Any] = {"type": f"/problems/{kind.name}", "title": kind.rule, "status": kind.status, "detail": detail}
+    if found:
+        problem["errors"] = [{"field": error.field, "message": error.message} for error in found]
+    return problem
+
+
+def answer(kind: Kind, detail: str, found: list[FieldError] | None = None, headers: dict[str, str] | None = None) -> Response:
+    """Return the problem as a response."""
+    response: Response = current_app.json.response(document(kind, detail, found))  # type: ignore[assignment]
+    response.status_code = kind.status
+    response.content_type = MEDIA_TYPE
+    if kind.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if kind.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="competency ledger"'
+    response.headers.update(headers or {})
+    return response
+
+
+def unusable(messages: Any) -> Response:
+    """Answer what a schema found, field by field."""
+    found = field_errors(messages)
+    detail = " ".join(error.sentence for error in found[:3])
+    return answer(UNUSABLE, f"{detail} …" if len(found) > 3 else detail, found)
+
+
+def install(app: Flask) -> None:
+    """Let *app* answer every error as a problem document."""
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        found = [FieldError(error.field, error.detail.rstrip("."))] if error.field else None
+        return answer(kind_of(type(error)), error.detail, found)
+
+    @app.errorhandler(Problem)
+    def problem(error: Problem) -> Response:
+        return answer(error.kind, error.detail, error.found, error.headers)
+
+    @app.errorhandler(ValidationError)
+    def invalid(error: ValidationError) -> Response:
+        return unusable(error.messages)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        messages = getattr(error, "data", {}).get("messages")
+        if error.code == 422 and messages:
+            return unusable(messages)
+        headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After", "Location"}}
+        if error.code is not None and error.code < 400:
+            return error.get_response()  # type: ignore[return-value]
+        kind = _OF_STATUS.get(error.code or 500) or Kind(
+            kebab(type(error).__name__), error.code or 500, HTTP_STATUS_CODES.get(error.code or 500, "Error"), "Check the request."
+        )
+        return answer(kind, _detail_of(kind, error), headers=headers)
+
+    @app.errorhandler(Exception)
+    def fault(error: Exception) -> Response:
+        _log.error("fault in %s %s", request.method, request.endpoint, exc_info=error)
+        return answer(FAULT, "The request could not be completed; whether it was recorded shows when you send it again.")
+
+
+def _detail_of(kind: Kind, error: HTTPException) -> str:
+    match kind.status:
+        case 404:
+            return f"Nothing stands at {request.path[:200]!r}."
+        case 405:
+            return f"{request.method} is not taken at {request.path[:200]!r}."
+        case _:
+            return error.description or kind.rule

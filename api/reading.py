@@ -1,0 +1,108 @@
+"""
+Reads: how new they must be (`at_least`), what was known (`at`), what was valid (`on`).
+
+A learner's record is folded from the learner's own facts, which are as new as the log itself.
+Lists across learners come from views that follow the log; `at_least` waits for them a bounded time, then answers 503.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from flask import current_app
+
+from api.acting import ledger
+from api.paths import FieldError
+from api.problems import UNAVAILABLE, UNUSABLE, Problem
+from ledger.catalogue import Catalogue
+from ledger.errors import Unknown
+from ledger.event import Recorded
+from projections.views import Views
+
+PATIENCE_S = 2.0
+
+
+class Known(NamedTuple):
+    """What was known of a learner at a moment: facts, definitions, and the day asked about."""
+
+    facts: list[Recorded]
+    catalogue: Catalogue
+    on: datetime
+    position: int
+
+
+def views() -> Views:
+    """Return the views that this service reads."""
+    found: Views = current_app.extensions["views"]
+    return found
+
+
+@contextmanager
+def viewed(at_least: int | None = None) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to the views, at *at_least* that position."""
+    if at_least is not None:
+        _within_log(at_least, "at_least")
+        if not views().wait(at_least, PATIENCE_S):
+            raise Problem(UNAVAILABLE, f"The views have not come to position {at_least} yet; ask again.")
+    with views().reading() as connection:
+        yield connection
+
+
+@contextmanager
+def viewed_now() -> Iterator[sqlite3.Connection]:
+    """Yield a connection to the views once they know everything recorded before, or what they know when time is up."""
+    views().wait(ledger().store.head(), PATIENCE_S)
+    with views().reading() as connection:
+        yield connection
+
+
+def known(learner_id: str, query: dict[str, Any]) -> Known:
+    """Return what *query* selects of a learner's record; Unknown when there was none then."""
+    at = query.get("at")
+    _await(query.get("at_least"))
+    log = ledger()
+    until, on = None, query.get("on")
+    if isinstance(at, int):
+        _within_log(at, "at")
+        until = at
+        on = on or instant_of(at)
+    elif at is not None:
+        until, on = log.store.position_at(at), on or at
+    facts = log.facts(f"learner-{learner_id}", until=until)
+    if not facts:
+        when = "" if until is None else f" at position {until}"
+        raise Unknown(f"There is no learner {learner_id}{when}.", field="learner_id")
+    catalogue = log.catalogue() if until is None else log.catalogue_at(until)
+    return Known(facts, catalogue, on or log.now(), facts[-1].position)
+
+
+def instant_of(position: int) -> datetime:
+    """Return when the ledger learned of the last fact up to *position*."""
+    newest = ledger().store.read_log(max(position - 1, 0), 1)
+    return newest[0].recorded_at if newest else ledger().now()
+
+
+def last_position(stream: str) -> int:
+    """Return the position of the last fact of *stream*: what an ETag names."""
+    facts = ledger().facts(stream)
+    return facts[-1].position if facts else 0
+
+
+def _await(at_least: int | None) -> None:
+    if at_least is None:
+        return
+    _within_log(at_least, "at_least")
+
+
+def _within_log(position: int, field: str) -> None:
+    """Refuse a position that the log does not have, unless it comes within the time a reader may wait."""
+    store = ledger().store
+    if position > store.head() and not (field == "at_least" and store.wait(position - 1, PATIENCE_S)):
+        if field == "at_least":
+            raise Problem(UNAVAILABLE, f"The log stands at position {store.head()}, before {position}; ask again.")
+        error = FieldError(field, f"must be a position of the log, which ends at {store.head()}")
+        raise Problem(UNUSABLE, error.sentence, error)

@@ -1,0 +1,101 @@
+"""What is answered of learners, their awards, and what waits for a decision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from ledger.event import Actor
+from ledger.identities import Profile
+from projections.award_register import Award, Kind
+from projections.award_register import Status as AwardStatus
+
+
+class LearnerShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A learner as the college knows them."""
+
+    id: str
+    ref: str | None
+    name: str | None
+    email: str | None
+
+    @classmethod
+    def of(cls, learner_id: str, profile: Profile | None) -> LearnerShown:
+        if profile is None:
+            return cls(id=learner_id, ref=None, name=None, email=None)
+        return cls(id=learner_id, ref=profile.ref, name=profile.name, email=profile.email)
+
+
+class AwardShown(msgspec.Struct, frozen=True, kw_only=True):
+    """An award with its standing now; `stack` is the rule that a milestone was awarded under."""
+
+    id: str
+    learner_id: str
+    learner_ref: str | None
+    achievement: str
+    version: int
+    kind: Kind
+    status: AwardStatus
+    effective_at: datetime
+    valid_until: datetime | None
+    stack: str | None
+    stack_version: int | None
+    renews: str | None
+    position: int
+    last_position: int
+
+    @classmethod
+    def of(cls, award: Award, profile: Profile | None) -> AwardShown:
+        return cls(
+            id=award.award_id, learner_id=award.learner_id, learner_ref=profile.ref if profile else None,
+            achievement=award.achievement_id, version=award.version, kind=award.kind, status=award.status,
+            effective_at=award.effective_at, valid_until=award.valid_until, stack=award.stack_id,
+            stack_version=award.stack_version, renews=award.renews, position=award.position,
+            last_position=award.last_position,
+        )  # fmt: skip
+
+
+class Consequences(msgspec.Struct, frozen=True, kw_only=True):
+    """What falls with an award: the list that both people sign."""
+
+    award_id: str
+    consequences: list[str]
+
+
+class FactShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact as it was recorded, its personal text revealed; `[erased]` where the learner's key is gone."""
+
+    position: int
+    version: int
+    type: str
+    recorded_at: datetime
+    effective_at: datetime
+    actor: Actor
+    correlation: str | None
+    causation: str | None
+    fact: dict[str, Any]
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """How much the ledger holds; `awards_live` leaves milestones out."""
+
+    position: int
+    learners: int
+    evidence: int
+    assessments: int
+    awards_live: int
+    milestones_live: int
+    awards_revoked: int
+    queue: int
+    confirm: int
+    review: int
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the service runs, and can do its work."""
+
+    status: Literal["live", "ready"]
+    position: int | None = None
+    views_position: int | None = None

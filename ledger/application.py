@@ -1,0 +1,219 @@
+"""
+The front door: commands in, receipts out. Nothing else appends to the record.
+
+A command is decided on the state its stream was folded into, and appended only if neither the stream nor the catalogue
+has moved since; else it is decided again. What a crash can leave behind, at any line: a learner's key that sealed
+nothing, or an account without its `LearnerRegistered`; both are taken up when the command is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+import msgspec
+
+from ledger import codec, errors
+from ledger.catalogue import Catalogue
+from ledger.decider import Command, Setting
+from ledger.deciding import Deciding
+from ledger.errors import Refused
+from ledger.event import Actor, Event, Recorded
+from ledger.identities import Identities
+from ledger.keys import LearnerKeys
+from ledger.learners.commands import LearnerCommand
+from ledger.memory import Known
+from ledger.receipt import Receipt
+from ledger.round import Origin, Round
+from ledger.rules import RULES, Rules
+from ledger.settings import Settings
+from ledger.sqlite_store import SQLiteStore, holds_ledger
+from ledger.store import Append, CatalogueMoved, KeyedReceipt, Store, is_reference
+
+__all__ = ["Ledger", "Receipt", "utc_now"]
+
+_ATTEMPTS = 50
+_LANES = 64
+_CONFLICT = "Others kept changing the same record; nothing was recorded, try again."
+_canonical = msgspec.json.Encoder(order="sorted").encode
+
+
+def utc_now() -> datetime:
+    """Return the instant by the machine's clock."""
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """The ledger of one store; to be used from any thread, but not across a fork."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: LearnerKeys,
+        identities: Identities,
+        clock: Callable[[], datetime] = utc_now,
+        rules: Mapping[type[Command], Rules] = RULES,
+    ) -> None:
+        self.store = store
+        self.keys = keys
+        self.identities = identities
+        self.clock = clock
+        self._deciding = Deciding(store, keys, clock, rules)
+        self._lanes = [Lock() for _ in range(_LANES)]
+
+    @classmethod
+    def open(cls, settings: Settings, *, create: bool = False, clock: Callable[[], datetime] = utc_now) -> Ledger:
+        """Open the ledger that *settings* name; with *create*, make it where there is none."""
+        new = create and not holds_ledger(settings.database)
+        if new:
+            settings.database.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            SQLiteStore.open(settings.database).close()  # says what is missing before keys are asked for
+        # The log comes last: where there is one, its keys and accounts were made, and are never made anew.
+        keys = LearnerKeys(settings.keys, settings.key_encryption_key(create=new), create=new)
+        identities = Identities(settings.identities, create=new)
+        return cls(SQLiteStore.open(settings.database, create=new), keys, identities, clock)
+
+    def close(self) -> None:
+        """Release the files."""
+        self.store.close()
+        self.keys.close()
+        self.identities.close()
+
+    def execute(
+        self,
+        command: Command,
+        *,
+        actor: Actor,
+        key: str | None = None,
+        correlation: str | None = None,
+        causation: str | None = None,
+        trace: str | None = None,
+        expect: int | None = None,
+    ) -> Receipt:
+        """
+        Decide *command*, record what follows, and return once that is durable; raise Refused if a rule is broken.
+
+        Sent again under the same *key* it records nothing and answers as the first time. *expect* is the position that
+        the person saw: Stale if the stream has a later fact.
+        """
+        rules, stream = self._deciding.route(command)
+        origin = Origin(actor, correlation, causation, trace)
+        request = None if key is None else self._request(command, actor, key, stream)
+        with self._lanes[hash(stream) % _LANES]:  # commands about one stream take turns rather than attempts
+            for _ in range(_ATTEMPTS):
+                known = self._deciding.known(stream, rules)
+                setting = self._deciding.setting(actor.id)
+                facts: list[Event] = []
+                refusal: Refused | None = None
+                try:
+                    _refuse_stale(known, expect)
+                    facts = self._deciding.decide(rules, known, command, setting)
+                except Refused as broken:
+                    refusal = broken
+                if not facts and self._deciding.behind(stream, rules, known, setting.catalogue):
+                    continue
+                if refusal is None:
+                    append = Append(stream, known.version, (), request)
+                    if (receipt := self._record(append, facts, rules, known, setting, origin)) is not None:
+                        return receipt
+                if request is not None and (repeated := self._repeated(request)) is not None:
+                    return repeated
+                if refusal is not None:
+                    raise refusal
+                self._deciding.behind(stream, rules, known, setting.catalogue)
+        raise errors.RecordConflict(_CONFLICT)
+
+    def execute_many(
+        self, commands: Iterable[Command], *, actor: Actor, correlation: str | None = None
+    ) -> list[Receipt | Refused]:
+        """
+        Decide and record many commands in one durable transaction; return a receipt or a refusal for each.
+
+        Commands about one learner are decided one after another, each on what those before it led to; a refused one
+        leaves the others. A command that changes definitions or people ends the transaction, and another begins.
+        """
+        left = dict(enumerate(commands))
+        answers: dict[int, Receipt | Refused] = {}
+        attempts = 0
+        round_ = Round(self.store, self.keys, self._deciding, Origin(actor, correlation))
+        while left and attempts < _ATTEMPTS:
+            found = round_.run(list(left.items()))
+            answers |= found
+            for number in found:
+                del left[number]
+            attempts = 0 if found else attempts + 1
+        answers |= {number: errors.RecordConflict(_CONFLICT) for number in left}
+        return [answers[number] for number in range(len(answers))]
+
+    def catalogue(self) -> Catalogue:
+        """Return definitions and people as they are now."""
+        return self._deciding.catalogue()
+
+    def catalogue_at(self, position: int) -> Catalogue:
+        """Return definitions and people as they were at *position*."""
+        now = self._deciding.catalogue()
+        return now if position >= now.position else self._deciding.catalogue_as_of(position)
+
+    def record(self, learner_id: str) -> Any:
+        """Return the state of a learner's record as it is now."""
+        rules = self._deciding.rules_of(LearnerCommand)
+        stream = f"{rules.category}-{learner_id}"
+        return self._deciding.fresh({stream: rules})[stream].state
+
+    def facts(self, stream: str, until: int | None = None) -> list[Recorded]:
+        """Return the facts of one stream, up to position *until*."""
+        return [codec.decode(stored) for stored in self.store.read(stream, until=until)]
+
+    def log(self, after: int, limit: int, until: int | None = None) -> list[Recorded]:
+        """Return up to *limit* facts after position *after*, up to position *until*."""
+        return [codec.decode(stored) for stored in self.store.read_log(after, limit, until)]
+
+    def _record(
+        self, append: Append, facts: list[Event], rules: Rules, known: Known, setting: Setting, origin: Origin
+    ) -> Receipt | None:
+        """Append *facts* and the receipt that an idempotency key asks for; None where something has moved."""
+        stream, _, _, request = append
+        if not facts and request is None:
+            return Receipt(stream=stream, version=known.version, position=known.position)
+        new, settled = origin.settle(facts)
+        if request is not None and not facts:
+            request = request._replace(version=known.version, position=known.position, status="unchanged")
+        append = append._replace(facts=new, receipt=request)
+        try:
+            (placed,) = self.store.append([append], now=setting.now, catalogue_position=setting.catalogue.position)
+        except CatalogueMoved:
+            return None
+        if placed is None:
+            return None
+        if placed:
+            known = self._deciding.evolved(rules, known, settled, placed[-1])
+            self._deciding.remember(stream, known)
+            if is_reference(stream):
+                self._deciding.catalogue_moved()
+        return Receipt(stream=stream, version=known.version, position=known.position, recorded=placed)
+
+    def _request(self, command: Command, actor: Actor, key: str, stream: str) -> KeyedReceipt:
+        body = _canonical((type(command).__qualname__, command))
+        return KeyedReceipt(actor.id, key, self.keys.fingerprint(body), stream)
+
+    def _repeated(self, request: KeyedReceipt) -> Receipt | None:
+        """Return the first answer to *request* if it was carried out; KeyReused if that was another."""
+        first = self.store.receipt(request.principal, request.key)
+        if first is None:
+            return None
+        if first.request_hash != request.request_hash:
+            msg = "This idempotency key was used for another request; use a new one."
+            raise errors.KeyReused(msg)
+        recorded = tuple(range(first.position - first.recorded + 1, first.position + 1))
+        return Receipt(
+            stream=first.stream, version=first.version, position=first.position, recorded=recorded, repeated=True
+        )
+
+
+def _refuse_stale(known: Known, expect: int | None) -> None:
+    if expect is not None and known.position > expect:
+        msg = "The record has changed since you saw it; look again, then decide."
+        raise errors.Stale(msg)

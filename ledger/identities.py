@@ -1,0 +1,194 @@
+"""
+Who the ids in facts are: names, e-mail addresses, student numbers, and the keys with which accounts come in.
+
+This is the one store whose rows change and go. It stands outside the log, so that erasing a person is forgetting a row.
+An account is known by `ref`, the college's own number or name for it, unique among learners and among people.
+Registering is get-or-create: a crash after it and before the fact `LearnerRegistered` heals when it is done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from typing import Literal, NamedTuple
+
+from ledger import ids
+from ledger.sqlite_file import Readers, available, connect, writing
+from ledger.store import StoreUnavailable, instant, microseconds
+
+Kind = Literal["learner", "person"]
+_PREFIX: dict[Kind, str] = {"learner": "lrn", "person": "per"}
+_KEY_PREFIX = "ldg_"
+_AT_ONCE = 500
+_USE_NOTED_EVERY_US = 60_000_000
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS accounts (id TEXT PRIMARY KEY, kind TEXT NOT NULL, ref TEXT NOT NULL, name TEXT,"
+    " email TEXT, UNIQUE (kind, ref)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS api_keys (hash BLOB PRIMARY KEY, id TEXT NOT NULL, role TEXT NOT NULL,"
+    " account TEXT NOT NULL, created_us INTEGER NOT NULL, expires_us INTEGER, last_used_us INTEGER) WITHOUT ROWID",
+)
+_PROFILE = "SELECT id, kind, ref, name, email FROM accounts "
+
+
+class Profile(NamedTuple):
+    """What is known of one account."""
+
+    id: str
+    kind: Kind
+    ref: str
+    name: str | None = None
+    email: str | None = None
+
+
+class Principal(NamedTuple):
+    """Whose key was shown: an account, acting in one role."""
+
+    account: str
+    role: str
+    key_id: str
+
+
+class ApiKey(NamedTuple):
+    """A key as it can be listed; the key itself was shown once and is not kept."""
+
+    id: str
+    role: str
+    account: str
+    created_us: int
+    expires_us: int | None
+    last_used_us: int | None
+
+
+class Identities:
+    """Accounts and API keys, in one SQLite file; usable from any thread."""
+
+    def __init__(self, path: Path | str, *, create: bool = True) -> None:
+        if not create and not Path(path).exists():
+            msg = f"the accounts are missing: put {path} back, or everybody would be somebody new"
+            raise StoreUnavailable(msg)
+        self._lock = RLock()
+        with available():
+            self._writer: sqlite3.Connection = connect(path)
+        with writing(self._writer):
+            for table in _TABLES:
+                self._writer.execute(table)
+        self._readers = Readers(path)
+
+    def register(self, kind: Kind, refs: Sequence[str]) -> dict[str, str]:
+        """Return the account of each of *refs*, making those that are new, in one transaction."""
+        found = self.find_all(kind, refs)
+        new = [(ids.new(_PREFIX[kind]), kind, ref) for ref in dict.fromkeys(refs) if ref not in found]
+        if new:
+            with self._lock, writing(self._writer):
+                self._writer.executemany("INSERT OR IGNORE INTO accounts (id, kind, ref) VALUES (?, ?, ?)", new)
+            found |= self.find_all(kind, [ref for _, _, ref in new])  # another process may have been first
+        return found
+
+    def find(self, kind: Kind, ref: str) -> str | None:
+        """Return the account of *ref*."""
+        return self.find_all(kind, [ref]).get(ref)
+
+    def find_all(self, kind: Kind, refs: Iterable[str]) -> dict[str, str]:
+        """Return the accounts of those of *refs* that are known."""
+        wanted = list(dict.fromkeys(refs))
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            query = f"SELECT ref, id FROM accounts WHERE kind = ? AND ref IN ({_marks(some)})"  # noqa: S608  only marks
+            found.update((str(ref), str(account)) for ref, account in self._readers.fetch(query, (kind, *some)))
+        return found
+
+    def profile(self, account: str) -> Profile | None:
+        """What is known of *account*."""
+        return self.profiles([account]).get(account)
+
+    def profiles(self, accounts: Iterable[str]) -> dict[str, Profile]:
+        """What is known of those of *accounts* that exist."""
+        wanted = list(dict.fromkeys(accounts))
+        found: dict[str, Profile] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            for row in self._readers.fetch(_PROFILE + f"WHERE id IN ({_marks(some)})", tuple(some)):
+                profile = Profile._make(row)
+                found[profile.id] = profile
+        return found
+
+    def update(self, account: str, *, name: str | None, email: str | None) -> None:
+        """Set what an account is called and where it is written to."""
+        with self._lock, writing(self._writer):
+            self._writer.execute("UPDATE accounts SET name = ?, email = ? WHERE id = ?", (name, email, account))
+
+    def search(self, text: str, limit: int = 20, kind: Kind | None = None) -> list[Profile]:
+        """Accounts whose id, ref, name or e-mail address contains *text*, whatever the case; exact refs first."""
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        like = f"%{escaped}%"
+        query = _PROFILE + (
+            "WHERE (?4 IS NULL OR kind = ?4) AND (id = ?1 OR ref LIKE ?2 ESCAPE '\\' OR name LIKE ?2 ESCAPE '\\'"
+            " OR email LIKE ?2 ESCAPE '\\') ORDER BY ref <> ?1, kind, ref LIMIT ?3"
+        )
+        return list(map(Profile._make, self._readers.fetch(query, (text, like, limit, kind))))
+
+    def create_key(self, role: str, account: str, expires: datetime | None = None) -> str:
+        """Make a key for *account* in *role* and return it, this once; only its hash is kept."""
+        plain = _KEY_PREFIX + secrets.token_urlsafe(32)
+        row = (_hash(plain), ids.new("key"), role, account, _now_us(), None if expires is None else microseconds(expires))
+        with self._lock, writing(self._writer):
+            self._writer.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
+        return plain
+
+    def check_key(self, plain: str) -> Principal | None:
+        """Return whose key *plain* is; None when it is nobody's, or has expired."""
+        if not plain.startswith(_KEY_PREFIX):
+            return None
+        digest = _hash(plain)
+        query = "SELECT account, role, id, expires_us, last_used_us FROM api_keys WHERE hash = ?"
+        rows = self._readers.fetch(query, (digest,))
+        if not rows:
+            return None
+        account, role, key_id, expires_us, last_used_us = rows[0]
+        now_us = _now_us()
+        if expires_us is not None and int(str(expires_us)) <= now_us:
+            return None
+        if now_us - int(str(last_used_us or 0)) > _USE_NOTED_EVERY_US:
+            with self._lock, writing(self._writer):
+                self._writer.execute("UPDATE api_keys SET last_used_us = ? WHERE hash = ?", (now_us, digest))
+        return Principal(str(account), str(role), str(key_id))
+
+    def keys(self) -> list[ApiKey]:
+        """All keys, oldest first."""
+        query = "SELECT id, role, account, created_us, expires_us, last_used_us FROM api_keys ORDER BY created_us, id"
+        return list(map(ApiKey._make, self._readers.fetch(query)))
+
+    def delete_key(self, key_id: str) -> bool:
+        """Take a key back; say whether there was one."""
+        with self._lock, writing(self._writer):
+            return self._writer.execute("DELETE FROM api_keys WHERE id = ?", (key_id,)).rowcount > 0
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._writer.close()
+        self._readers.close()
+
+
+def expiry(key: ApiKey) -> datetime | None:
+    """When *key* ends."""
+    return None if key.expires_us is None else instant(key.expires_us)
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _hash(plain: str) -> bytes:
+    """Keys are 256 random bits: a plain hash cannot be guessed back."""
+    return hashlib.sha256(plain.encode()).digest()
+
+
+def _now_us() -> int:
+    return microseconds(datetime.now(UTC))

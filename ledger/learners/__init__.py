@@ -1,0 +1,59 @@
+"""
+A learner's record: evidence, judgements, awards, milestones and appeals, decided in one place.
+
+One stream per learner, `learner-<id>`, is the consistency boundary: whatever is decided about a learner
+is decided on all of it. Each chapter of the rules is a module; `learners` is the decider over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ledger.decider import Decider, Setting
+from ledger.event import Event
+from ledger.learners import appeals, assessments, awards, batches, confirmation, evidence, milestones, revocation
+from ledger.learners import commands as c
+from ledger.learners.consequences import consequences
+from ledger.learners.evolve import evolve
+from ledger.learners.record import Record
+
+__all__ = ["Record", "consequences", "learners"]
+
+_DECIDE: dict[type[c.LearnerCommand], Callable[[Record, Any, Setting], list[Event]]] = {
+    c.RegisterLearner: evidence.register,
+    c.WaivePrerequisites: evidence.waive,
+    c.SubmitEvidence: evidence.submit,
+    c.WithdrawEvidence: evidence.withdraw,
+    c.AssessEvidence: assessments.assess,
+    c.AmendAssessment: assessments.amend,
+    c.RecogniseLearning: assessments.recognise,
+    c.LodgeAppeal: appeals.lodge,
+    c.DecideAppeal: appeals.decide_appeal,
+    c.ConferAward: confirmation.confer,
+    c.DeclineAward: confirmation.decline,
+    c.ReviewAward: confirmation.review,
+    c.SuspendAward: awards.suspend,
+    c.ReinstateAward: awards.reinstate,
+    c.RequestRevocation: revocation.request_revocation,
+    c.RevokeAward: revocation.revoke,
+    c.ExtendAward: awards.extend,
+    c.RenewAward: awards.renew,
+    c.SubstituteComponent: awards.substitute,
+    c.Settle: lambda record, _, setting: milestones.settle(record, setting),
+    c.VoidBatch: batches.void,
+}
+
+
+def decide(record: Record, command: c.LearnerCommand, setting: Setting) -> list[Event]:
+    """Return the facts that follow from *command*, or raise `Refused`."""
+    return _DECIDE[type(command)](record, command, setting)
+
+
+learners: Decider[Record, c.LearnerCommand] = Decider(
+    category="learner",
+    initial=lambda learner_id: Record(learner_id=learner_id),
+    evolve=evolve,
+    decide=decide,
+    subject=lambda command: command.learner_id,
+)

@@ -1,0 +1,166 @@
+"""What time will bring: awards that run out, breaks whose policy comes to act, stacks that take effect."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ledger import ids
+from ledger.event import Event, Recorded
+from ledger.events import (
+    AppealDecided,
+    AwardExpired,
+    AwardExtended,
+    AwardLapsed,
+    AwardQueued,
+    AwardReviewed,
+    AwardRevoked,
+    AwardSuspended,
+    StackBasisReplaced,
+    StackBroken,
+)
+from projections.assessment_queue import AssessmentQueue
+from projections.award_queues import AwardQueues
+from projections.instants import instant, micros
+from projections.rows import Rows
+from projections.view import Apply, View
+
+_DUE_AT, _OPEN = 5, 6
+
+
+class DueBreaks(View):
+    """
+    Open breaks whose policy has yet to act. The other due dates stand in the register and the catalogue.
+
+    A break that stays listed though nothing is left to do is harmless: acting on it records nothing.
+    """
+
+    name = "due"
+    tables = """
+        CREATE TABLE breaks (
+            position INTEGER PRIMARY KEY,
+            break_id TEXT NOT NULL,
+            learner_id TEXT NOT NULL,
+            award_id TEXT NOT NULL,
+            completion_id TEXT NOT NULL,
+            due_at INTEGER NOT NULL,
+            open INTEGER NOT NULL
+        );
+        CREATE UNIQUE INDEX breaks_by_id ON breaks (break_id);
+        CREATE INDEX breaks_by_award ON breaks (award_id) WHERE open = 1;
+        CREATE INDEX breaks_by_completion ON breaks (completion_id) WHERE open = 1;
+        CREATE INDEX breaks_by_due ON breaks (due_at) WHERE open = 1;
+    """
+
+    def __init__(self, queues: AwardQueues, assessment_queue: AssessmentQueue) -> None:
+        self._breaks = Rows("breaks", "position break_id learner_id award_id completion_id due_at open", key="break_id")
+        self._queues = queues
+        self._assessment_queue = assessment_queue
+        super().__init__(self._breaks)
+
+    def handlers(self) -> dict[type[Event], Apply]:
+        """Breaks, and what ends them."""
+        return {
+            StackBroken: self._broken,
+            StackBasisReplaced: lambda fact, _: self._close("completion_id", fact.completion_id),
+            AwardRevoked: lambda fact, _: self._close("award_id", fact.award_id),
+            AwardLapsed: lambda fact, _: self._close("award_id", fact.award_id),
+            AwardExpired: lambda fact, _: self._close("award_id", fact.award_id),
+            AwardSuspended: lambda fact, _: self._shut(fact.break_id),
+            AwardQueued: self._queued,
+            AwardReviewed: lambda fact, at: self._close("award_id", self._queues.award_of(fact.queue_id, at.subject)),
+            AppealDecided: self._appeal_decided,
+            AwardExtended: self._extended,
+        }
+
+    def _broken(self, fact: StackBroken, at: Recorded) -> None:
+        if fact.policy != "keep":
+            due_at = micros(fact.due_at)
+            row = [at.position, fact.break_id, at.subject, fact.award_id, fact.completion_id, due_at, 1]
+            self._breaks.add(fact.break_id, row)
+
+    def _queued(self, fact: AwardQueued, _: Recorded) -> None:
+        """A review was queued for one break, whose id the entry's id is derived from."""
+        if fact.queue == "review" and fact.award_id is not None:
+            for break_id in self._open("award_id", fact.award_id):
+                if ids.derived("que", break_id) == fact.queue_id:
+                    self._shut(break_id)
+
+    def _appeal_decided(self, fact: AppealDecided, at: Recorded) -> None:
+        if fact.upheld:
+            self._close("award_id", self._assessment_queue.award_of_appeal(fact.appeal_id, at.subject))
+
+    def _extended(self, fact: AwardExtended, _: Recorded) -> None:
+        if fact.break_id is not None and fact.due_at is not None:
+            row = self._breaks.change(fact.break_id)
+            if row is not None:
+                row[_DUE_AT] = micros(fact.due_at)
+
+    def _close(self, column: Literal["award_id", "completion_id"], value: str | None) -> None:
+        if value is not None:
+            for break_id in self._open(column, value):
+                self._shut(break_id)
+
+    def _open(self, column: Literal["award_id", "completion_id"], value: str) -> list[str]:
+        """Ask the table, written up to this fact: breaks are few, and found by more than their id."""
+        connection = self._breaks.connection
+        if connection is None:
+            return []
+        self._breaks.flush(connection)
+        found = connection.execute(f"SELECT break_id FROM breaks WHERE {column} = ? AND open = 1", (value,))  # noqa: S608
+        return [break_id for (break_id,) in found.fetchall()]
+
+    def _shut(self, break_id: str | None) -> None:
+        row = None if break_id is None else self._breaks.change(break_id)
+        if row is not None:
+            row[_OPEN] = 0
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that time has brought: `learner_id` is None where it concerns every learner."""
+
+    kind: Literal["validity", "break", "stack"]
+    subject: str
+    learner_id: str | None
+    due_at: datetime
+
+
+def due(connection: sqlite3.Connection, until: datetime, limit: int = 1000) -> list[Due]:
+    """Return what is due by *until* and not recorded yet, the earliest first; stacks with every start they ever had."""
+    found = connection.execute(
+        """
+        SELECT * FROM (
+            SELECT 'validity', award_id, learner_id, valid_until AS due_at FROM award_register
+            WHERE valid_until <= :until AND valid_until IS NOT NULL AND status IN ('live', 'suspended')
+            UNION ALL
+            SELECT 'break', break_id, learner_id, due_at FROM breaks WHERE open = 1 AND due_at <= :until
+            UNION ALL
+            SELECT 'stack', stack_id || ' ' || version, NULL, starts_at FROM stack_versions
+            WHERE starts_at IS NOT NULL AND starts_at <= :until
+        ) ORDER BY due_at, 2 LIMIT :limit
+        """,
+        {"until": micros(until), "limit": limit},
+    )
+    return [
+        Due(kind=kind, subject=subject, learner_id=learner_id, due_at=instant(at))
+        for kind, subject, learner_id, at in found
+    ]
+
+
+def next_due(connection: sqlite3.Connection, after: datetime) -> datetime | None:
+    """Return the next instant after *after* at which something is due."""
+    (found,) = connection.execute(
+        """
+        SELECT min(at) FROM (
+            SELECT min(valid_until) AS at FROM award_register
+            WHERE valid_until > :after AND valid_until IS NOT NULL AND status IN ('live', 'suspended')
+            UNION ALL SELECT min(due_at) FROM breaks WHERE open = 1 AND due_at > :after
+            UNION ALL SELECT min(starts_at) FROM stack_versions WHERE starts_at > :after
+        )
+        """,
+        {"after": micros(after)},
+    ).fetchone()
+    return instant(found)

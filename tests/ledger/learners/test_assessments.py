@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ledger import errors, events
+from ledger.definition import Criteria, Criterion, Level, ResultDescription
+from ledger.event import Actor, Recorded
+from ledger.events import (
+    AchievementAwarded,
+    AdjudicationRequested,
+    AwardQueued,
+    EvidenceAssessed,
+    Judgement,
+    PriorLearningRecognised,
+)
+from ledger.learners import commands as c
+from tests.ledger.learners.story import ANA, START, WHY, Story, assessment, badge, evidence, micro, story
+
+
+def test_the_award_follows_the_judgement_in_the_same_append() -> None:
+    told = story({"welding": micro("welding")})
+
+    facts = told.assess(told.submit("welding"))
+
+    assert [EvidenceAssessed, AchievementAwarded] == [type(fact) for fact in facts]
+
+
+def test_not_yet_met_returns_the_evidence_and_another_attempt_can_succeed() -> None:
+    told = story({"welding": micro("welding")})
+    told.assess(told.submit("welding"), score=49)
+    assert told.lacks("welding")
+
+    told.assess(told.submit("welding"), score=50)
+
+    assert 2 == told.facts[-3].attempt  # type: ignore[attr-defined]
+    assert not told.lacks("welding")
+
+
+def test_nobody_judges_their_own_evidence() -> None:
+    told = story({"welding": micro("welding")}).define(roles=[(ANA, "assessor")])
+    evidence_id = told.submit("welding")
+
+    told.refused(assessment(evidence_id, ANA), errors.OwnEvidence)
+
+
+def test_a_linked_account_is_the_same_person() -> None:
+    told = story({"welding": micro("welding")})
+    linked = events.AccountLinked(effective_at=START, account=ANA, linked_by="rae")
+    actor = Actor(id="t", role="operator", client="test")
+    told.catalogue = told.catalogue.apply(
+        Recorded(position=99, stream="person-tom", version=9, recorded_at=START, fact=linked, actor=actor)
+    )
+
+    told.refused(assessment(told.submit("welding"), "tom"), errors.OwnEvidence)
+
+
+def test_the_recused_do_not_judge() -> None:
+    told = story({"welding": micro("welding")})
+    declared = events.ConflictDeclared(effective_at=START, learner=ANA)
+    actor = Actor(id="t", role="operator", client="test")
+    told.catalogue = told.catalogue.apply(
+        Recorded(position=99, stream="person-tom", version=9, recorded_at=START, fact=declared, actor=actor)
+    )
+
+    told.refused(assessment(told.submit("welding"), "tom"), errors.Recused)
+
+
+def test_only_assessors_judge() -> None:
+    told = story({"welding": micro("welding")})
+
+    told.refused(assessment(told.submit("welding"), "rae"), errors.NotAllowed)
+
+
+def test_who_recorded_the_evidence_does_not_judge_it() -> None:
+    told = story({"welding": micro("welding")})
+
+    told.refused(assessment(told.submit("welding", submitted_by="tom"), "tom"), errors.OwnEvidence)
+
+
+def test_an_observation_is_judged_by_its_recorder_and_waits_for_a_moderator() -> None:
+    told = story({"welding": micro("welding")})
+    evidence_id = told.submit("welding", submitted_by="tom", route="observation")
+    told.assess(evidence_id, "tom")
+    assert told.lacks("welding")
+
+    told.assess(evidence_id, "quinn", capacity="moderator")
+
+    assert ("asm_evd_1_tom", "asm_evd_1_quinn") == told.holds("welding").basis.assessments
+
+
+def test_as_many_distinct_assessors_as_asked_must_agree() -> None:
+    told = story({"welding": micro("welding", assessors_required=2)})
+    evidence_id = told.submit("welding")
+    told.assess(evidence_id, "tom")
+    again = assessment(evidence_id, "tom", 81, assessment_id="asm_other")
+    told.refused(again, errors.AlreadyJudged)
+    assert told.lacks("welding")
+
+    told.assess(evidence_id, "tea")
+
+    assert not told.lacks("welding")
+
+
+@pytest.mark.parametrize("decision", [True, False])
+def test_when_markers_disagree_an_adjudicator_decides(decision: bool) -> None:
+    told = story({"welding": micro("welding", blind=True)})
+    evidence_id = told.submit("welding")
+    told.assess(evidence_id, "tom", 80)
+    told.assess(evidence_id, "tea", 20)
+    assert 1 == told.count_of(AdjudicationRequested)
+    told.refused(assessment(evidence_id, "tim"), errors.NotAllowed)
+
+    told.assess(evidence_id, "jo", 60 if decision else 40, capacity="adjudicator")
+
+    assert decision != told.lacks("welding")
+
+
+def test_blind_marking_waits_for_the_second_marker_even_after_not_yet_met() -> None:
+    told = story({"welding": micro("welding", blind=True)})
+    evidence_id = told.submit("welding")
+    told.assess(evidence_id, "tom", 20)
+
+    told.assess(evidence_id, "tea", 30)
+
+    told.refused(assessment(evidence_id, "tim"), errors.EvidenceClosed)
+
+
+def test_a_moderator_who_disagrees_calls_for_an_adjudicator() -> None:
+    told = story({"welding": micro("welding", moderation_percent=100)})
+    evidence_id = told.submit("welding")
+    told.assess(evidence_id, "tom")
+
+    told.assess(evidence_id, "tea", 20, capacity="moderator")
+
+    assert 1 == told.count_of(AdjudicationRequested)
+
+
+def test_the_moderation_sample_is_about_as_large_as_asked() -> None:
+    told = story({"welding": micro("welding", moderation_percent=30), "other": badge("other")})
+    waiting = 0
+    for n in range(200):
+        evidence_id = told.submit("welding", evidence_id=f"evd_s{n}")
+        waiting += not any(isinstance(f, AchievementAwarded) for f in told.assess(evidence_id))
+        told.record = Story().record
+        told.do(c.RegisterLearner(learner_id=ANA))
+
+    assert 40 <= waiting <= 80
+
+
+@pytest.mark.parametrize(
+    ("judgement", "error"),
+    [
+        ({"met": True, "score": 20}, errors.ContradictoryOutcome),
+        ({"met": False, "score": 80}, errors.ContradictoryOutcome),
+        ({"results": {}}, errors.IncompleteJudgement),
+        ({"results": {"grade": Decimal(1)}}, errors.IncompleteJudgement),
+        ({"results": {"score": Decimal("NaN")}}, errors.IncompleteJudgement),
+        ({"judgements": (Judgement(criterion="none", met=True),)}, errors.IncompleteJudgement),
+        ({"assessed_at": START - timedelta(days=1)}, errors.Invalid),
+        ({"assessed_at": START + timedelta(days=1)}, errors.Invalid),
+        ({"capacity": "appeal"}, errors.Invalid),
+        ({"capacity": "moderator"}, errors.NotAllowed),
+    ],
+)
+def test_a_judgement_is_complete_and_consistent(judgement: dict[str, Any], error: type[errors.Refused]) -> None:
+    told = story({"welding": micro("welding")})
+
+    told.refused(assessment(told.submit("welding"), **judgement), error)
+
+
+RUBRIC = micro(
+    "welding",
+    criteria=Criteria(narrative="n", items=(Criterion(id="bead", text="Bead"), Criterion(id="safety", text="Safety"))),
+    results=(
+        ResultDescription(
+            id="bead-level",
+            name="Bead",
+            type="RubricCriterionLevel",
+            criterion="bead",
+            pass_at=Decimal(2),
+            levels=(Level(id="poor", name="Poor", points=Decimal(1)), Level(id="good", name="Good", points=Decimal(2))),
+        ),
+    ),
+)
+
+
+def test_each_criterion_is_judged_with_its_level_and_levels_count_as_results() -> None:
+    told = story({"welding": RUBRIC})
+    evidence_id = told.submit("welding")
+    judged = (Judgement(criterion="bead", met=True, level="good"), Judgement(criterion="safety", met=True))
+
+    told.assess(evidence_id, results={}, judgements=judged)
+
+    assert {"bead-level": Decimal(2)} == told.holds("welding").results
+
+
+def test_a_missing_criterion_or_an_unknown_level_is_refused() -> None:
+    told = story({"welding": RUBRIC})
+    evidence_id = told.submit("welding")
+    for judged in (
+        (Judgement(criterion="bead", met=True),),
+        (Judgement(criterion="bead", met=True, level="superb"), Judgement(criterion="safety", met=True)),
+    ):
+        told.refused(assessment(evidence_id, results={}, judgements=judged), errors.IncompleteJudgement)
+
+
+def test_a_second_met_while_one_lives_awards_nothing() -> None:
+    told = story({"welding": micro("welding")})
+    told.earn("welding")
+
+    told.assess(told.submit("welding"))
+
+    assert 1 == told.count_of(AchievementAwarded)
+
+
+def test_amending_to_met_awards_and_amending_to_not_met_queues_a_review_taking_nothing() -> None:
+    told = story({"welding": micro("welding")})
+    evidence_id = told.submit("welding")
+    told.assess(evidence_id, score=40)
+
+    def amend(score: int) -> c.AmendAssessment:
+        return c.AmendAssessment(
+            learner_id=ANA,
+            assessment_id="asm_evd_1_tom",
+            by="tom",
+            reason=WHY,
+            results={"score": Decimal(score)},
+        )
+
+    told.do(amend(60))
+    award = told.holds("welding")
+    told.do(amend(30))
+
+    assert "review" == told.last(AwardQueued).queue
+    assert award == told.holds("welding")
+
+
+def test_only_who_judged_amends() -> None:
+    told = story({"welding": micro("welding")})
+    told.assess(told.submit("welding"))
+    amend = c.AmendAssessment(learner_id=ANA, assessment_id="asm_evd_1_tom", by="tea", reason=WHY, met=True)
+
+    told.refused(amend, errors.NotAllowed)
+
+
+def test_withdrawn_evidence_is_not_judged() -> None:
+    told = story({"welding": micro("welding")})
+    evidence_id = told.submit("welding")
+    told.do(c.WithdrawEvidence(learner_id=ANA, evidence_id=evidence_id, by=ANA))
+
+    told.refused(assessment(evidence_id), errors.EvidenceClosed)
+
+
+def test_prior_learning_is_recognised_with_its_source() -> None:
+    told = story({"welding": micro("welding")})
+    recognise = c.RecogniseLearning(
+        learner_id=ANA, recognition_id="rec_1", achievement_id="welding", by="tom", source=WHY
+    )
+
+    told.do(recognise)
+
+    assert WHY == told.last(PriorLearningRecognised).source
+    assert "rec_1" == told.holds("welding").basis.recognition
+
+
+def test_prior_learning_is_not_recognised_by_oneself_nor_where_the_route_is_closed() -> None:
+    told = story({"welding": micro("welding"), "closed": micro("closed", routes=("test",))})
+    told.define(roles=[(ANA, "assessor")])
+    own = c.RecogniseLearning(learner_id=ANA, recognition_id="r", achievement_id="welding", by=ANA, source=WHY)
+    closed = c.RecogniseLearning(learner_id=ANA, recognition_id="r", achievement_id="closed", by="tom", source=WHY)
+
+    told.refused(own, errors.OwnEvidence)
+    told.refused(closed, errors.RouteClosed)
+
+
+def test_evidence_from_a_file_is_judged_as_a_whole() -> None:
+    told = story({"welding": RUBRIC})
+    told.do(evidence("welding", "e1", submitted_by="importer", declared_by="import", batch_id="b1"))
+
+    told.assess("e1", results={}, met=True, batch_id="b1")
+
+    assert not told.lacks("welding")
