@@ -77,19 +77,17 @@ def described(kind: Any) -> dict[str, str]:
 
 
 def describe(spec: Any) -> None:
-    """Put every described type into the OpenAPI document."""
-    kinds = list(_DESCRIBED.values())
-    references, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    for name, schema in zip(_DESCRIBED, references, strict=True):
-        if schema.get("$ref") != f"#/components/schemas/{name}":
-            spec.components.schema(name, _as_written(schema))
+    """Put every described type, and what it is made of, into the OpenAPI document."""
+    _, components = msgspec.json.schema_components(
+        list(_DESCRIBED.values()), ref_template="#/components/schemas/{name}"
+    )
     for name, schema in components.items():
         spec.components.schema(_component(name), _as_written(schema))
 
 
 def _name_of(kind: Any) -> str:
-    (_, (schema, *_rest)) = (None, msgspec.json.schema_components([kind], ref_template="{name}")[0])
-    return _component(str(schema["$ref"])) if "$ref" in schema else kind.__name__
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template="{name}")
+    return _component(str(schema["$ref"]))
 
 
 def _component(name: str) -> str:
@@ -103,7 +101,9 @@ def _as_written(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     if schema.get("format") == "decimal":
-        return {"type": "number"} | {name: value for name, value in schema.items() if name not in {"type", "format", "default"}}
+        return {"type": "number"} | {
+            name: value for name, value in schema.items() if name not in {"type", "format", "default"}
+        }
     if "$ref" in schema:
         head, _, name = str(schema["$ref"]).rpartition("/")
         return {**schema, "$ref": f"{head}/{_component(name)}"}

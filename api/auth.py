@@ -71,8 +71,9 @@ POLICY: dict[str, frozenset[str]] = {
     "learners.transcript:full": _RECORDS | {LEARNER},
     "learners.progress": _RECORDS | _JUDGES | {LEARNER, "service"},
     "learners.awards": _RECORDS | _JUDGES | {LEARNER, "service"},
-    "learners.evidence": _RECORDS | _JUDGES | {LEARNER},
     "learners.facts": _RECORDS,
+    "evidence.listed": _RECORDS | _JUDGES | {LEARNER},
+    "evidence.shown": _RECORDS | _JUDGES | {LEARNER},
     "evidence.submit": _JUDGES | {LEARNER, "registrar", "service"},
     "evidence.withdraw": _JUDGES | {LEARNER, "registrar"},
     "evidence.assess": _JUDGES,
@@ -124,10 +125,14 @@ def actor() -> Actor:
 
 
 def demand(permission: str) -> None:
-    """Refuse with 403 unless the role has *permission*."""
-    role = principal().role
-    if role not in POLICY.get(permission, ()):
-        raise Problem(FORBIDDEN, f"The role {role} may not do this ({permission}).")
+    """Refuse with 403 unless the role of who asks has *permission*."""
+    demand_of(principal(), permission)
+
+
+def demand_of(who: Principal, permission: str) -> None:
+    """Refuse with 403 unless the role of *who* has *permission*."""
+    if who.role not in POLICY.get(permission, ()):
+        raise Problem(FORBIDDEN, f"The role {who.role} may not do this ({permission}).")
 
 
 def demand_own(learner_id: str) -> None:

@@ -25,8 +25,14 @@ from api.schemas.fields import IDENTIFIER
 BODY_MAX = 1024 * 1024
 VERSION_MAX = 999_999
 IMPORT_MAX = 64 * 1024 * 1024
-_READING = (401, 403, 404, 406, 422, 503)
-_WRITING = (400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 503)
+_READING = (401, 403, 404, 406, 410, 422, 503)
+_WRITING = (400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 422, 503)
+SECOND_PERSON = {
+    "in": "header",
+    "name": "Second-Authorization",
+    "schema": {"type": "string"},
+    "description": "`Bearer <key>` of the second person, where something takes two.",
+}
 _RECORDED_HEADERS = {
     "ETag": {"schema": {"type": "string"}, "description": "The position to name in If-Match."},
     "Location": {"schema": {"type": "string"}, "description": "Where it can be read."},
@@ -38,6 +44,7 @@ _TITLES = {
     404: "There is no such thing, or none that this principal may see.",
     406: "Answers are JSON.",
     409: "A rule of the programme refuses this as the record stands.",
+    410: "The learner's personal data were erased.",
     412: "The record changed since the state named in If-Match.",
     413: "The body is too large.",
     415: "The body is of another media type.",
@@ -65,12 +72,14 @@ class StrictParser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}
 
-    def load_json(self, req: Request, schema: Schema) -> Any:
+    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 -- webargs's signature
         raw = req.get_data()
         if not raw and not req.mimetype:
             return {}
         if not req.is_json:
-            raise Problem(MEDIA, f"The body is {req.mimetype or 'of no stated media type'}; it must be application/json.")
+            raise Problem(
+                MEDIA, f"The body is {req.mimetype or 'of no stated media type'}; it must be application/json."
+            )
         try:
             body = strict_json.loads(raw)
         except strict_json.Malformed as error:
@@ -79,7 +88,7 @@ class StrictParser(FlaskParser):
             raise ValidationError({"_schema": ["must be an object"]})
         return body
 
-    def load_querystring(self, req: Request, schema: Schema) -> Any:
+    def load_querystring(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002
         several = [name for name in req.args if len(req.args.getlist(name)) > 1]
         if several:
             raise ValidationError({name: ["may stand only once"] for name in several})
@@ -90,7 +99,7 @@ class StrictParser(FlaskParser):
         messages = error.messages
         if isinstance(messages, dict) and len(messages) == 1 and {"json", "query"} & set(messages):
             messages = next(iter(messages.values()))
-        raise ValidationError(messages)  # type: ignore[arg-type]
+        raise ValidationError(messages)
 
 
 class Door(Blueprint):  # type: ignore[misc]
@@ -128,11 +137,10 @@ class Door(Blueprint):  # type: ignore[misc]
             return doc
         doc["x-roles"] = sorted(POLICY.get(endpoint, ()))
         for status in _WRITING if method == "post" else _READING:
-            responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+            responses[str(status)] = f"Problem{status}"
             responses.pop(status, None)
         if method == "post":
-            refs = [{"$ref": "#/components/parameters/IdempotencyKey"}, {"$ref": "#/components/parameters/IfMatch"}]
-            doc["parameters"] = [*doc.get("parameters", []), *refs]
+            doc["parameters"] = [*doc.get("parameters", []), "IdempotencyKey", "IfMatch"]
         return doc
 
 
@@ -168,7 +176,7 @@ def describe_shared(spec: Any) -> None:
         spec.components.response(f"Problem{status}", answer)
     spec.components.parameter(
         "IdempotencyKey", "header",
-        {"name": HEADER, "description": "Names this request: sent again with the same key and body it records nothing twice.",
+        {"name": HEADER, "description": "Names this request: sent again with the same body it records nothing twice.",
          "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}},
     )  # fmt: skip
     spec.components.parameter(

@@ -45,6 +45,6 @@ def expected() -> int | None:
         return None
     found = re.fullmatch(r'\s*"?([0-9]{1,18})"?\s*', given, re.ASCII)
     if not found:
-        error = FieldError("If-Match", "must be the ETag of an earlier answer, such as \"42\"")
+        error = FieldError("If-Match", 'must be the ETag of an earlier answer, such as "42"')
         raise Problem(UNUSABLE, error.sentence, error)
     return int(found[1])

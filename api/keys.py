@@ -32,8 +32,10 @@ def create_key(ledger: Ledger, role: str, ref: str, *, expires: datetime) -> Mad
     """
     if role not in get_args(Role):
         raise Unknown(f"There is no role {role}.", field="role")
-    account = _learner(ledger, ref) if role == "learner" else _person(ledger, ref, role)
-    return Made(key=ledger.identities.create_key(role, account, expires), role=role, ref=ref, account=account, expires=expires)
+    account = _learner(ledger, ref) if role == "learner" else person(ledger, ref, role)
+    return Made(
+        key=ledger.identities.create_key(role, account, expires), role=role, ref=ref, account=account, expires=expires
+    )
 
 
 def _learner(ledger: Ledger, ref: str) -> str:
@@ -43,7 +45,8 @@ def _learner(ledger: Ledger, ref: str) -> str:
     return account
 
 
-def _person(ledger: Ledger, ref: str, role: Role) -> str:
+def person(ledger: Ledger, ref: str, role: Role) -> str:
+    """Return the account of the person known as *ref*, registered and granted *role* where that is not so yet."""
     account = ledger.identities.register("person", [ref])[ref]
     ledger.execute(RegisterPerson(person_id=account), actor=COMMAND_LINE)
     if not ledger.catalogue().may(account, role, None, ledger.now()):

@@ -20,6 +20,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 from api.paths import FieldError, field_errors
 from ledger import errors
 from ledger.errors import Refused
+from ledger.store import StoreUnavailable
+from projections.views import ViewsMissing
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -52,7 +54,6 @@ STATUS_OF: dict[type[Refused], int] = {
     errors.Retired: 409,
     errors.NotPublished: 409,
     errors.AttemptsExhausted: 409,
-    errors.AttemptOpen: 409,
     errors.PrerequisitesMissing: 409,
     errors.EvidenceClosed: 409,
     errors.AlreadyJudged: 409,
@@ -66,6 +67,9 @@ STATUS_OF: dict[type[Refused], int] = {
     errors.NotSubstitutable: 409,
     errors.BatchUndone: 409,
     errors.RecordConflict: 409,
+    errors.Stale: 412,
+    errors.TooLarge: 413,
+    errors.Erased: 410,
 }
 
 
@@ -78,7 +82,7 @@ class Kind(NamedTuple):
     advice: str
 
 
-class Problem(Exception):  # noqa: N818 -- it is the answer's name
+class Problem(Exception):
     """An answer that is a problem but no refusal by the ledger's rules."""
 
     def __init__(self, kind: Kind, detail: str, *found: FieldError, **headers: str) -> None:
@@ -89,38 +93,101 @@ class Problem(Exception):  # noqa: N818 -- it is the answer's name
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-MALFORMED = Kind("malformed-request", 400, "A request must be readable before it can be judged.",
-                 "Send UTF-8 JSON: names in double quotes, each once; no NaN; at most 40 levels deep.")  # fmt: skip
-UNAUTHENTICATED = Kind("key-needed", 401, "Every request but a few public ones names its key.",
-                       "Send the header `Authorization: Bearer <key>`; an operator makes keys with `ledger keys create`.")  # fmt: skip
-FORBIDDEN = Kind("not-your-role", 403, "Each role may do certain things; what is not listed for a role is denied.",
-                 "Use a key of a role that may do this; `docs/problems.md` links the policy.")  # fmt: skip
-NOT_FOUND = Kind("not-found", 404, "Nothing stands at this address, or nothing that you may see.",
-                 "Check the path and the identifiers in it.")  # fmt: skip
-METHOD = Kind("method-not-allowed", 405, "Each address takes certain methods only.",
-              "The `Allow` header of the answer names them.")  # fmt: skip
-NOT_ACCEPTABLE = Kind("not-acceptable", 406, "Answers are JSON, or a problem document.",
-                      "Leave the `Accept` header out, or let it include `application/json`.")  # fmt: skip
-STALE = Kind("changed-meanwhile", 412, "A command that names the state it was decided on is refused when that state has moved.",
-             "Read the resource again, decide again, and send its new `ETag` in `If-Match`.")  # fmt: skip
-TOO_LARGE = Kind("too-large", 413, "A body has at most 1 MiB; an import at most 64 MiB.",
-                 "Send less at a time; imports can be split into several files.")  # fmt: skip
-MEDIA = Kind("media-type", 415, "Bodies are JSON, and result files CSV.",
-             "Send `Content-Type: application/json`, or `text/csv` to the import of results.")  # fmt: skip
-UNUSABLE = Kind("unusable-value", 422, "Every value must be of its kind and within its bounds; unknown names are refused.",
-                "`errors` names each field and what it must be.")  # fmt: skip
-UNAVAILABLE = Kind("unavailable", 503, "The ledger cannot answer just now; nothing was recorded.",
-                   "Send the same request again, with the same `Idempotency-Key`, after `Retry-After` seconds.")  # fmt: skip
-FAULT = Kind("fault", 500, "The service failed; this is our fault, never that of what was sent.",
-             "Send the same request again with the same `Idempotency-Key`, and tell the operator if it persists.")  # fmt: skip
+MALFORMED = Kind(
+    "malformed-request",
+    400,
+    "A request must be readable before it can be judged.",
+    "Send UTF-8 JSON: names in double quotes, each once; no NaN; at most 40 levels deep.",
+)
+UNAUTHENTICATED = Kind(
+    "key-needed",
+    401,
+    "Every request but a few public ones names its key.",
+    "Send the header `Authorization: Bearer <key>`; an operator makes keys with `ledger keys create`.",
+)
+FORBIDDEN = Kind(
+    "not-your-role",
+    403,
+    "Each role may do certain things; what is not listed for a role is denied.",
+    "Use a key of a role that may do this; `x-roles` in the OpenAPI file names them for each operation.",
+)
+NOT_FOUND = Kind(
+    "not-found",
+    404,
+    "Nothing stands at this address, or nothing that you may see.",
+    "Check the path and the identifiers in it.",
+)
+METHOD = Kind(
+    "method-not-allowed",
+    405,
+    "Each address takes certain methods only.",
+    "The `Allow` header of the answer names them.",
+)
+NOT_ACCEPTABLE = Kind(
+    "not-acceptable",
+    406,
+    "Answers are JSON, or a problem document.",
+    "Leave the `Accept` header out, or let it include `application/json`.",
+)
+TOO_LARGE = Kind(
+    "body-too-large",
+    413,
+    "A body has at most 1 MiB; an import at most 64 MiB.",
+    "Send less at a time; imports can be split into several files.",
+)
+MEDIA = Kind(
+    "media-type",
+    415,
+    "Bodies are JSON, and result files CSV.",
+    "Send `Content-Type: application/json`, or `text/csv` to the import of results.",
+)
+UNUSABLE = Kind(
+    "unusable-value",
+    422,
+    "Every value must be of its kind and within its bounds; unknown names are refused.",
+    "`errors` names each field and what it must be.",
+)
+UNUSABLE_FILE = Kind(
+    "unusable-file",
+    422,
+    "A file is taken as a whole only if it can be read as what it should be.",
+    "The detail names the place in the file; nothing of it was recorded. Correct it and send it again.",
+)
+UNAVAILABLE = Kind(
+    "unavailable",
+    503,
+    "The ledger cannot answer just now; nothing was recorded.",
+    "Send the same request again, with the same `Idempotency-Key`, after `Retry-After` seconds.",
+)
+FAULT = Kind(
+    "fault",
+    500,
+    "The service failed; this is our fault, never that of what was sent.",
+    "Send the same request again with the same `Idempotency-Key`, and tell the operator if it persists.",
+)
 
-KINDS = (MALFORMED, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD, NOT_ACCEPTABLE, STALE, TOO_LARGE, MEDIA, UNUSABLE, UNAVAILABLE, FAULT)
-_OF_STATUS = {kind.status: kind for kind in KINDS} | {400: MALFORMED, 414: MALFORMED, 431: MALFORMED}
+KINDS = (
+    MALFORMED,
+    UNAUTHENTICATED,
+    FORBIDDEN,
+    NOT_FOUND,
+    METHOD,
+    NOT_ACCEPTABLE,
+    TOO_LARGE,
+    MEDIA,
+    UNUSABLE,
+    UNUSABLE_FILE,
+    UNAVAILABLE,
+    FAULT,
+)
+_OF_STATUS = {kind.status: kind for kind in KINDS} | {422: UNUSABLE}
 _ADVICE = {
     403: "Let somebody do it who may.",
     404: "Check the identifier.",
+    410: "Nothing: what was erased stays erased.",
     409: "Read the resource again; what it says now decides what can be done.",
-    412: STALE.advice,
+    412: "Read the resource again, decide again, and send its new `ETag` in `If-Match`.",
+    413: TOO_LARGE.advice,
     422: "Correct what `errors` names and send it again.",
     503: UNAVAILABLE.advice,
 }
@@ -154,13 +221,20 @@ def _with_descendants(cls: type[Refused]) -> list[type[Refused]]:
 
 def document(kind: Kind, detail: str, found: list[FieldError] | None = None) -> dict[str, Any]:
     """Return the problem document."""
-    problem: dict[str, Any] = {"type": f"/problems/{kind.name}", "title": kind.rule, "status": kind.status, "detail": detail}
+    problem: dict[str, Any] = {
+        "type": f"/problems/{kind.name}",
+        "title": kind.rule,
+        "status": kind.status,
+        "detail": detail,
+    }
     if found:
         problem["errors"] = [{"field": error.field, "message": error.message} for error in found]
     return problem
 
 
-def answer(kind: Kind, detail: str, found: list[FieldError] | None = None, headers: dict[str, str] | None = None) -> Response:
+def answer(
+    kind: Kind, detail: str, found: list[FieldError] | None = None, headers: dict[str, str] | None = None
+) -> Response:
     """Return the problem as a response."""
     response: Response = current_app.json.response(document(kind, detail, found))  # type: ignore[assignment]
     response.status_code = kind.status
@@ -196,6 +270,14 @@ def install(app: Flask) -> None:
     def invalid(error: ValidationError) -> Response:
         return unusable(error.messages)
 
+    @app.errorhandler(StoreUnavailable)
+    def unavailable(error: StoreUnavailable) -> Response:
+        return answer(UNAVAILABLE, str(error) or UNAVAILABLE.rule)
+
+    @app.errorhandler(ViewsMissing)
+    def missing(_: ViewsMissing) -> Response:
+        return answer(UNAVAILABLE, "The views are being built; ask again.")
+
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         messages = getattr(error, "data", {}).get("messages")
@@ -205,14 +287,19 @@ def install(app: Flask) -> None:
         if error.code is not None and error.code < 400:
             return error.get_response()  # type: ignore[return-value]
         kind = _OF_STATUS.get(error.code or 500) or Kind(
-            kebab(type(error).__name__), error.code or 500, HTTP_STATUS_CODES.get(error.code or 500, "Error"), "Check the request."
+            kebab(type(error).__name__),
+            error.code or 500,
+            HTTP_STATUS_CODES.get(error.code or 500, "Error"),
+            "Check the request.",
         )
         return answer(kind, _detail_of(kind, error), headers=headers)
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
         _log.error("fault in %s %s", request.method, request.endpoint, exc_info=error)
-        return answer(FAULT, "The request could not be completed; whether it was recorded shows when you send it again.")
+        return answer(
+            FAULT, "The request could not be completed; whether it was recorded shows when you send it again."
+        )
 
 
 def _detail_of(kind: Kind, error: HTTPException) -> str:
@@ -223,3 +310,18 @@ def _detail_of(kind: Kind, error: HTTPException) -> str:
             return f"{request.method} is not taken at {request.path[:200]!r}."
         case _:
             return error.description or kind.rule
+
+
+def page_of_problems() -> str:
+    """Return `docs/problems.md`: every kind of problem, its status, the rule, and what to do."""
+    lines = [
+        "# Problems",
+        "",
+        "Every error is an RFC 9457 problem document. Its `type` is `/problems/<name>`, a page of the service;",
+        "`detail` says what was found, `errors` names the fields. Nothing is recorded by a request that is refused.",
+        "",
+        "| name | status | rule | what to do |",
+        "|---|---|---|---|",
+        *(f"| `{kind.name}` | {kind.status} | {kind.rule} | {kind.advice} |" for kind in all_kinds()),
+    ]
+    return "\n".join(lines) + "\n"

@@ -63,7 +63,8 @@ def viewed_now() -> Iterator[sqlite3.Connection]:
 def known(learner_id: str, query: dict[str, Any]) -> Known:
     """Return what *query* selects of a learner's record; Unknown when there was none then."""
     at = query.get("at")
-    _await(query.get("at_least"))
+    if "at_least" in query:
+        _within_log(query["at_least"], "at_least")
     log = ledger()
     until, on = None, query.get("on")
     if isinstance(at, int):
@@ -92,17 +93,9 @@ def last_position(stream: str) -> int:
     return facts[-1].position if facts else 0
 
 
-def _await(at_least: int | None) -> None:
-    if at_least is None:
-        return
-    _within_log(at_least, "at_least")
-
-
 def _within_log(position: int, field: str) -> None:
-    """Refuse a position that the log does not have, unless it comes within the time a reader may wait."""
-    store = ledger().store
-    if position > store.head() and not (field == "at_least" and store.wait(position - 1, PATIENCE_S)):
-        if field == "at_least":
-            raise Problem(UNAVAILABLE, f"The log stands at position {store.head()}, before {position}; ask again.")
-        error = FieldError(field, f"must be a position of the log, which ends at {store.head()}")
+    """Refuse a position that the log does not have: whoever was told one was told it after it was recorded."""
+    head = ledger().store.head()
+    if position > head:
+        error = FieldError(field, f"must be a position of the log, which ends at {head}")
         raise Problem(UNUSABLE, error.sentence, error)

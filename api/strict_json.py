@@ -25,7 +25,9 @@ def loads(raw: bytes) -> Any:
     """Read one JSON value, or raise `Malformed` with a sentence."""
     try:
         text = raw.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant, parse_float=_fraction, parse_int=_integer)
+        value = json.loads(
+            text, object_pairs_hook=_distinct, parse_constant=_no_constant, parse_float=_fraction, parse_int=_integer
+        )
     except UnicodeDecodeError as error:
         raise Malformed(f"The text is not UTF-8 (byte {error.start}).") from None
     except json.JSONDecodeError as error:

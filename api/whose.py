@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.acting import ledger
 from api.auth import demand_own
 from api.reading import viewed, viewed_now
 from ledger.errors import Unknown
-from projections import award_queues, award_register
 
 
 def learner_of(path: dict[str, Any]) -> str:
@@ -42,3 +42,11 @@ def _find(query: str, name: str) -> str | None:
         if row is not None:
             return str(row[0])
     return None
+
+
+def achievement_of_endorsement(endorsement_id: str) -> str:
+    """Return the achievement of which a version is endorsed."""
+    for record in ledger().catalogue().achievements.values():
+        if any(one.id == endorsement_id for version in record.versions.values() for one in version.endorsements):
+            return record.id
+    raise Unknown(f"There is no endorsement {endorsement_id}.", field="endorsement_id")

@@ -1,0 +1,1 @@
+"""What follows the log: the views, and automations that answer a fact with a command."""

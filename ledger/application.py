@@ -116,8 +116,9 @@ class Ledger:
                 if not facts and self._deciding.behind(stream, rules, known, setting.catalogue):
                     continue
                 if refusal is None:
-                    append = Append(stream, known.version, (), request)
-                    if (receipt := self._record(append, facts, rules, known, setting, origin)) is not None:
+                    new, settled = origin.settle(facts)
+                    append = Append(stream, known.version, new, _receipt(request, known))
+                    if (receipt := self._record(append, settled, rules, known, setting)) is not None:
                         return receipt
                 if request is not None and (repeated := self._repeated(request)) is not None:
                     return repeated
@@ -148,6 +149,10 @@ class Ledger:
         answers |= {number: errors.RecordConflict(_CONFLICT) for number in left}
         return [answers[number] for number in range(len(answers))]
 
+    def now(self) -> datetime:
+        """Return the instant by the ledger's clock."""
+        return self.clock()
+
     def catalogue(self) -> Catalogue:
         """Return definitions and people as they are now."""
         return self._deciding.catalogue()
@@ -172,16 +177,12 @@ class Ledger:
         return [codec.decode(stored) for stored in self.store.read_log(after, limit, until)]
 
     def _record(
-        self, append: Append, facts: list[Event], rules: Rules, known: Known, setting: Setting, origin: Origin
+        self, append: Append, settled: list[Event], rules: Rules, known: Known, setting: Setting
     ) -> Receipt | None:
-        """Append *facts* and the receipt that an idempotency key asks for; None where something has moved."""
-        stream, _, _, request = append
+        """Append facts and the receipt that an idempotency key asks for; None where something has moved."""
+        stream, _, facts, request = append
         if not facts and request is None:
             return Receipt(stream=stream, version=known.version, position=known.position)
-        new, settled = origin.settle(facts)
-        if request is not None and not facts:
-            request = request._replace(version=known.version, position=known.position, status="unchanged")
-        append = append._replace(facts=new, receipt=request)
         try:
             (placed,) = self.store.append([append], now=setting.now, catalogue_position=setting.catalogue.position)
         except CatalogueMoved:
@@ -196,7 +197,10 @@ class Ledger:
         return Receipt(stream=stream, version=known.version, position=known.position, recorded=placed)
 
     def _request(self, command: Command, actor: Actor, key: str, stream: str) -> KeyedReceipt:
-        body = _canonical((type(command).__qualname__, command))
+        try:
+            body = _canonical((type(command).__qualname__, command))
+        except UnicodeEncodeError:
+            raise errors.Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
         return KeyedReceipt(actor.id, key, self.keys.fingerprint(body), stream)
 
     def _repeated(self, request: KeyedReceipt) -> Receipt | None:
@@ -217,3 +221,8 @@ def _refuse_stale(known: Known, expect: int | None) -> None:
     if expect is not None and known.position > expect:
         msg = "The record has changed since you saw it; look again, then decide."
         raise errors.Stale(msg)
+
+
+def _receipt(request: KeyedReceipt | None, known: Known) -> KeyedReceipt | None:
+    """Return the receipt to keep if nothing new is recorded; where facts are, the store puts their place in."""
+    return request and request._replace(version=known.version, position=known.position)

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 import ledger.events  # noqa: F401  declares every fact
+from ledger.errors import Invalid
 from ledger.event import Actor, Event, Recorded, class_of, name_of, private_fields
 from ledger.private import Private
 from ledger.store import NewFact, Stored, instant
@@ -31,11 +32,13 @@ class Unreadable(ValueError):
     """Stored bytes are not a fact that this version of the ledger can read."""
 
 
-class Unwritable(ValueError):
-    """A fact that would not be read back as it is must not be stored."""
+class Unwritable(Invalid):
+    """What could not be read back as it is must not be stored."""
 
 
-class Envelope(msgspec.Struct, Generic[F], frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Envelope(
+    msgspec.Struct, Generic[F], frozen=True, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True
+):
     """A fact with who caused it, as it is stored."""
 
     actor: Actor
@@ -90,11 +93,6 @@ class Codec:
         """
         cls = type(fact)
         name = self._name_of(cls)
-        for field in _instants(cls):
-            value = getattr(fact, field)
-            if value is not None and value.tzinfo is None:
-                msg = f"{name}: {field} has no time zone"
-                raise Unwritable(msg)
         for field in _private(cls):
             _refuse_unsealed(name, field, getattr(fact, field))
         envelope = Envelope(actor=actor, causation=causation, correlation=correlation, fact=fact, trace=trace)
@@ -109,6 +107,11 @@ class Codec:
         if canonical != body and (again != envelope or _encode(decode(canonical)) != canonical):
             msg = f"{name}: what would be read back is another fact"
             raise Unwritable(msg)
+        for field in _instants(cls):
+            moment = getattr(again.fact, field)
+            if moment is not None and moment.tzinfo is None:
+                msg = f"{name}: {field} has no time zone"
+                raise Unwritable(msg)
         return NewFact(name, canonical), again.fact
 
     def decode(self, stored: Stored) -> Recorded:
@@ -117,7 +120,7 @@ class Codec:
         decode = self._decoders.get(name)
         try:
             envelope = (decode or self._decoder(name))(body)
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
             msg = f"the fact at position {position} cannot be read as {name}: {error}"
             raise Unreadable(msg) from error
         return Recorded(
@@ -175,12 +178,12 @@ def _refuse_unsealed(name: str, field: str, value: Private | dict[str, Private] 
             raise Unwritable(msg)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _private(cls: type[Event]) -> tuple[str, ...]:
     return private_fields(cls)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _instants(cls: type[Event]) -> tuple[str, ...]:
     return tuple(
         field.name

@@ -25,7 +25,7 @@ S = TypeVar("S")
 C = TypeVar("C", bound="Command")
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A wish to record something. Commands are values; the ledger decides what follows."""
 
 

@@ -49,7 +49,7 @@ class Deciding:
         return rules, f"{rules.category}-{rules.subject(command)}"
 
     def setting(self, by: str, *, fresh: bool = False) -> Setting:
-        """Return the setting of a decision: an instant never before the last, and the catalogue, *fresh* or remembered."""
+        """Return an instant never before the last, and the catalogue: as the store has it now, or as remembered."""
         self._latest = now = max(self._clock(), self._latest)
         catalogue = self.catalogue() if fresh or self._catalogue_moved else self._catalogue
         return Setting(now=now, catalogue=catalogue, by=by)
@@ -77,7 +77,9 @@ class Deciding:
 
     def known(self, stream: str, rules: Rules) -> Known:
         """Return what is remembered of *stream*, read from the store if nothing is."""
-        return self._memory.get(stream) or self._advance(stream, rules, _nothing(stream, rules), self._store.read(stream))
+        return self._memory.get(stream) or self._advance(
+            stream, rules, _nothing(stream, rules), self._store.read(stream)
+        )
 
     def fresh(self, streams: Mapping[str, Rules]) -> dict[str, Known]:
         """Return the states of many streams as the store has them now."""

@@ -16,7 +16,8 @@ _CLASS_OF: dict[str, type[Event]] = {}
 _NAME_OF: dict[type[Event], str] = {}
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+# Facts hold values alone, so there are no cycles for the collector to look for among a million of them: gc=False.
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """
     A fact that has happened. Facts carry values only, never behaviour.
 
@@ -27,7 +28,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     effective_at: datetime
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Who acted, in which role, and through which client."""
 
     id: str
@@ -35,7 +36,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     client: str
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact with its place in the record: `position` in the log, `version` in its `stream`."""
 
     position: int

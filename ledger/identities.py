@@ -27,10 +27,12 @@ _KEY_PREFIX = "ldg_"
 _AT_ONCE = 500
 _USE_NOTED_EVERY_US = 60_000_000
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS accounts (id TEXT PRIMARY KEY, kind TEXT NOT NULL, ref TEXT NOT NULL, name TEXT,"
-    " email TEXT, UNIQUE (kind, ref)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS api_keys (hash BLOB PRIMARY KEY, id TEXT NOT NULL, role TEXT NOT NULL,"
-    " account TEXT NOT NULL, created_us INTEGER NOT NULL, expires_us INTEGER, last_used_us INTEGER) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS accounts (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, ref TEXT NOT NULL, name TEXT, email TEXT,
+        UNIQUE (kind, ref)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS api_keys (
+        hash BLOB PRIMARY KEY, id TEXT NOT NULL, role TEXT NOT NULL, account TEXT NOT NULL,
+        created_us INTEGER NOT NULL, expires_us INTEGER, last_used_us INTEGER) WITHOUT ROWID""",
 )
 _PROFILE = "SELECT id, kind, ref, name, email FROM accounts "
 
@@ -136,7 +138,14 @@ class Identities:
     def create_key(self, role: str, account: str, expires: datetime | None = None) -> str:
         """Make a key for *account* in *role* and return it, this once; only its hash is kept."""
         plain = _KEY_PREFIX + secrets.token_urlsafe(32)
-        row = (_hash(plain), ids.new("key"), role, account, _now_us(), None if expires is None else microseconds(expires))
+        row = (
+            _hash(plain),
+            ids.new("key"),
+            role,
+            account,
+            _now_us(),
+            None if expires is None else microseconds(expires),
+        )
         with self._lock, writing(self._writer):
             self._writer.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
         return plain

@@ -6,7 +6,6 @@ Derived identifiers make redelivery harmless: the same cause always names the sa
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import secrets
@@ -18,13 +17,13 @@ _WRITTEN_BY_PEOPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~-]{0,119}")
 
 def new(prefix: str) -> str:
     """Return a fresh identifier of 120 random bits; it tells nothing of whom or when."""
-    return f"{prefix}_{_base32(secrets.token_bytes(15))}"
+    return f"{prefix}_{secrets.token_hex(15)}"
 
 
 def derived(prefix: str, *parts: object) -> str:
     """Return the identifier that *parts* always yield: 120 bits of SHA-256 over their text, separated."""
     text = "\x1f".join(str(part) for part in parts)
-    return f"{prefix}_{_base32(hashlib.sha256(text.encode()).digest()[:15])}"
+    return f"{prefix}_{hashlib.sha256(text.encode()).hexdigest()[:30]}"
 
 
 def checked(value: str, field: str) -> str:
@@ -32,7 +31,3 @@ def checked(value: str, field: str) -> str:
     if not _WRITTEN_BY_PEOPLE.fullmatch(value):
         raise errors.UnusableIdentifier(field, value)
     return value
-
-
-def _base32(raw: bytes) -> str:
-    return base64.b32encode(raw).decode().lower()

@@ -68,6 +68,11 @@ class _Cipher:
         self.nonce = _mac(key, b"nonce")
         self.digest = _mac(key, b"digest")
 
+    def sealed(self, aad: bytes, plain: bytes) -> bytes:
+        """Seal *plain*: the same bytes for the same text in the same place."""
+        nonce = _mac(self.nonce, len(aad).to_bytes(8, "big") + aad + plain)[:_NONCE]
+        return nonce + self.seal.encrypt(nonce, plain, aad)
+
 
 class LearnerKeys:
     """The keys of all learners, in one SQLite file; usable from any thread."""
@@ -101,10 +106,8 @@ class LearnerKeys:
 
     def seal(self, learner_id: str, aad: str, text: str) -> bytes:
         """Seal *text*; NoKey when no key was ensured, Erased when it was destroyed."""
-        cipher = self._cipher(learner_id)
-        bound, plain = aad.encode(), text.encode()
-        nonce = _mac(cipher.nonce, len(bound).to_bytes(8, "big") + bound + plain)[:_NONCE]
-        return nonce + cipher.seal.encrypt(nonce, plain, bound)
+        with available():
+            return self._cipher(learner_id).sealed(aad.encode(), text.encode())
 
     def reveal(self, learner_id: str, aad: str, sealed: bytes) -> str | None:
         """Return the text, None when the key is destroyed; ValueError when it was altered or sealed elsewhere."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Private(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Private(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """
     Personal text: `plain` on its way into the ledger, `sealed` for ever after.
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ledger import codec
-from ledger.deciding import Deciding
 from ledger.decider import Command
+from ledger.deciding import Deciding
 from ledger.errors import Refused
 from ledger.event import Actor, Event
 from ledger.keys import LearnerKeys
@@ -69,14 +69,13 @@ class Round:
         for number, command, rules, stream in routed:
             known = states[stream]
             try:
-                facts = deciding.decide(rules, known, command, setting)
+                new, settled = self._origin.settle(deciding.decide(rules, known, command, setting))
             except Refused as refusal:
                 decided.append(_Decided(number, stream, known.version, None, refusal))
                 continue
-            if not facts:
+            if not new:
                 decided.append(_Decided(number, stream, known.version, None, None))
                 continue
-            new, settled = self._origin.settle(facts)
             states[stream] = known = deciding.evolved(rules, known, settled, 0)
             decided.append(_Decided(number, stream, known.version, len(appends), None))
             appends.append(Append(stream, known.version - len(new), new))
@@ -95,9 +94,7 @@ class Round:
             placed = () if append is None else positions[append] or ()
             if placed:
                 last[stream] = placed[-1]
-            answers[number] = broken or Receipt(
-                stream=stream, version=version, position=last[stream], recorded=placed
-            )
+            answers[number] = broken or Receipt(stream=stream, version=version, position=last[stream], recorded=placed)
         for stream in {append.stream for append in appends} - moved:
             deciding.remember(stream, states[stream]._replace(position=last[stream]))
             if is_reference(stream):

@@ -2,7 +2,7 @@
 Where the ledger lives, read once from the environment and checked at start.
 
     LEDGER_DATABASE_URL   sqlite:///FILE; default sqlite:///ledger.db
-    LEDGER_KEK            the key-encryption key, 32 bytes in base64; default: in the file FILE.kek, made by `ledger init`
+    LEDGER_KEK            the key-encryption key, 32 bytes in base64; default: in a file that `ledger init` makes
 
 What is not the log stands in files of its own beside it: for `ledger.db` that is `ledger-keys.db`,
 `ledger-identities.db`, `ledger-followers.db`, `ledger-views/` and `ledger.kek`.

@@ -38,7 +38,7 @@ class Signal:
 
 
 class SignalledSubscription(ListenNotifySubscription["SQLiteStore"]):
-    """The library's subscription, which for SQLite it has none of: woken by commits in this process, else by looking."""
+    """A subscription of the library's kind, woken by commits in this process and by looking for those of others."""
 
     def __init__(self, recorder: SQLiteStore, gt: int | None = None, topics: Sequence[str] = ()) -> None:
         super().__init__(recorder=recorder, gt=gt, topics=topics)

@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 
+from ledger.errors import Invalid
 from ledger.store import StoreUnavailable
 
 _LOCK_TIMEOUT_S = 10.0
@@ -26,8 +28,7 @@ def connect(path: Path | str, *, read_only: bool = False, autocheckpoint_pages: 
     if read_only:
         connection.execute("PRAGMA query_only = ON")
         return connection
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        connection.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE deletes rows past their triggers
@@ -37,6 +38,17 @@ def connect(path: Path | str, *, read_only: bool = False, autocheckpoint_pages: 
         msg = f"{path} cannot be written durably: synchronous is not FULL"
         raise StoreUnavailable(msg)
     return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch once for the life of the file; SQLite does not wait for its lock here, so this does."""
+    until = monotonic() + _LOCK_TIMEOUT_S
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
+        if monotonic() > until:
+            raise StoreUnavailable("the file cannot be switched to a write-ahead log")
+        sleep(0.01)
 
 
 @contextmanager
@@ -60,16 +72,14 @@ def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def available() -> Iterator[None]:
-    """Say StoreUnavailable for whatever keeps SQLite from its work."""
+    """Say StoreUnavailable for whatever keeps SQLite from its work, and Invalid for text that is none."""
     try:
         yield
     except sqlite3.Error as error:
-        raise unavailable(error) from error
-
-
-def unavailable(error: sqlite3.Error) -> StoreUnavailable:
-    """Return what a person should know of *error*."""
-    return StoreUnavailable(f"the store cannot be used: {error}")
+        msg = f"the store cannot be used: {error}"
+        raise StoreUnavailable(msg) from error
+    except UnicodeEncodeError:
+        raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
 
 
 class Readers:
@@ -83,26 +93,26 @@ class Readers:
 
     def fetch(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         """Return all rows; the read ends with the call, so that it never keeps the write-ahead log from shrinking."""
-        if self._process != os.getpid() or self._closed:
-            raise StoreUnavailable(AFTER_FORK if not self._closed else "the store is closed")
+        self.check_open()
         try:
             connection = self._idle.pop()
         except IndexError:
             with available():
                 connection = connect(self._path, read_only=True)
-        try:
+        with available():
             rows = connection.execute(query, parameters).fetchall()
-        except sqlite3.Error as error:
-            connection.close()
-            raise unavailable(error) from error
         self._idle.append(connection)
         return rows
+
+    def check_open(self) -> None:
+        """Raise StoreUnavailable once closed, and in a child process: SQLite's locks do not survive a fork."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        if self._process != os.getpid():
+            raise StoreUnavailable("the store was opened before this process was forked; open it in the worker")
 
     def close(self) -> None:
         """Close what is idle; reads under way finish and are the last."""
         self._closed = True
         while self._idle:
             self._idle.pop().close()
-
-
-AFTER_FORK = "the store was opened before this process was forked; open it in the worker"

@@ -64,7 +64,7 @@ class KeyedReceipt(NamedTuple):
     version: int = 0
     position: int = 0
     recorded: int = 0
-    status: str = "recorded"
+    status: str = "done"
 
 
 class Append(NamedTuple):
@@ -141,4 +141,3 @@ def microseconds(moment: datetime) -> int:
 def instant(recorded_us: int) -> datetime:
     """Return the instant *recorded_us* microseconds after 1970, in UTC."""
     return _EPOCH + timedelta(microseconds=recorded_us)
-

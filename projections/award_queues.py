@@ -10,13 +10,12 @@ import msgspec
 
 from ledger.event import Event, Recorded
 from ledger.events import AchievementAwarded, AwardDeclined, AwardQueued, AwardReviewed, Queue
-from projections.assessment_queue import AssessmentQueue
 from projections.instants import instant, micros
 from projections.rows import Rows
 from projections.totals import Totals
 from projections.view import Apply, View
 
-_QUEUE, _LEARNER, _AWARD, _EVIDENCE, _STATE, _DECIDED = 2, 3, 6, 9, 11, 12
+_QUEUE, _AWARD, _STATE, _DECIDED = 2, 6, 11, 12
 
 QueueState = Literal["waiting", "awarded", "declined", "reviewed"]
 
@@ -48,7 +47,7 @@ class AwardQueues(View):
         CREATE INDEX IF NOT EXISTS award_queues_waiting ON award_queues (queue, position) WHERE state = 'waiting';
     """
 
-    def __init__(self, totals: Totals, assessment_queue: AssessmentQueue) -> None:
+    def __init__(self, totals: Totals) -> None:
         self._queue = Rows(
             "award_queues",
             "position queue_id queue learner_id achievement_id version award_id stack_id stack_version evidence_id"
@@ -56,7 +55,6 @@ class AwardQueues(View):
             key="queue_id learner_id",
         )
         self._totals = totals
-        self._assessment_queue = assessment_queue
         super().__init__(self._queue)
 
     def handlers(self) -> dict[type[Event], Apply]:
@@ -84,29 +82,25 @@ class AwardQueues(View):
                 micros(fact.effective_at),
             ],
         )  # fmt: skip
-        self._totals.add(f"queue.{fact.queue}")
+        self._totals.moved[f"queue.{fact.queue}"] += 1
 
     def _awarded(self, fact: AchievementAwarded, at: Recorded) -> None:
         if fact.queue_id is not None:
             self._decide(fact.queue_id, at, "awarded")
 
     def _declined(self, fact: AwardDeclined, at: Recorded) -> None:
-        evidence_id = self._decide(fact.queue_id, at, "declined")
-        if evidence_id is not None:
-            self._assessment_queue.reopen(evidence_id, at.stream[8:])
+        self._decide(fact.queue_id, at, "declined")
 
     def _reviewed(self, fact: AwardReviewed, at: Recorded) -> None:
         self._decide(fact.queue_id, at, "reviewed")
 
-    def _decide(self, queue_id: str, at: Recorded, state: QueueState) -> str | None:
+    def _decide(self, queue_id: str, at: Recorded, state: QueueState) -> None:
         row = self._queue.change((queue_id, at.stream[8:]))
         if row is None:
-            return None
+            return
         if row[_STATE] == "waiting":
-            self._totals.add(f"queue.{row[_QUEUE]}", -1)
+            self._totals.moved[f"queue.{row[_QUEUE]}"] -= 1
         row[_STATE], row[_DECIDED] = state, at.position
-        evidence_id: str | None = row[_EVIDENCE]
-        return evidence_id
 
 
 class QueuedAward(msgspec.Struct, frozen=True, kw_only=True):

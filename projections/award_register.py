@@ -29,9 +29,9 @@ Kind = Literal["micro-credential", "milestone"]
 
 _COLUMNS = (
     "position award_id learner_id achievement_id version kind status suspensions effective_at valid_until"
-    " stack_id stack_version renews evidence_id last_position"
+    " stack_id stack_version renews last_position"
 )
-_KIND, _STATUS, _SUSPENSIONS, _VALID_UNTIL, _EVIDENCE, _LAST = 5, 6, 7, 9, 13, 14
+_KIND, _STATUS, _SUSPENSIONS, _VALID_UNTIL, _LAST = 5, 6, 7, 9, 13
 _BIT = {"hand": 1, "stack": 2}
 _OPEN = ("live", "suspended")
 
@@ -55,7 +55,6 @@ class AwardRegister(View):
             stack_id TEXT,
             stack_version INTEGER,
             renews TEXT,
-            evidence_id TEXT,
             last_position INTEGER NOT NULL
         );
         CREATE UNIQUE INDEX award_register_by_id ON award_register (award_id);
@@ -84,11 +83,6 @@ class AwardRegister(View):
             AwardExtended: self._extended,
         }
 
-    def evidence_of(self, award_id: str) -> str | None:
-        """Return the evidence that an award rests on, where it rests on any."""
-        row = self._awards.find(award_id)
-        return None if row is None else row[_EVIDENCE]
-
     def _awarded(self, fact: AchievementAwarded, at: Recorded) -> None:
         position = at.position
         basis = fact.basis
@@ -98,11 +92,10 @@ class AwardRegister(View):
             fact.award_id,
             [
                 position, fact.award_id, at.stream[8:], fact.achievement_id, fact.achievement_version, kind, "live", 0,
-                micros(fact.effective_at), micros(fact.valid_until), stack, basis.stack_version, fact.renews,
-                basis.evidence_id, position,
+                micros(fact.effective_at), micros(fact.valid_until), stack, basis.stack_version, fact.renews, position,
             ],
         )  # fmt: skip
-        self._totals.add(f"{kind}.live")
+        self._totals.moved[f"{kind}.live"] += 1
         if fact.renews is not None:
             self._end(fact.renews, "renewed", position)
 
@@ -153,8 +146,8 @@ class AwardRegister(View):
 
     def _move(self, row: Row, status: Status) -> None:
         kind = row[_KIND]
-        self._totals.add(f"{kind}.{row[_STATUS]}", -1)
-        self._totals.add(f"{kind}.{status}")
+        self._totals.moved[f"{kind}.{row[_STATUS]}"] -= 1
+        self._totals.moved[f"{kind}.{status}"] += 1
         row[_STATUS] = status
 
 
@@ -182,7 +175,7 @@ def award(connection: sqlite3.Connection, award_id: str, now: datetime) -> Award
     return None if found is None else _award(found)
 
 
-def awards(  # noqa: PLR0913 -- each is one filter of a list
+def awards(
     connection: sqlite3.Connection,
     now: datetime,
     *,
@@ -221,7 +214,8 @@ def holders(connection: sqlite3.Connection, achievement_ids: Iterable[str]) -> l
 _SELECT = """
     SELECT * FROM (
         SELECT position, award_id, learner_id, achievement_id, version, kind,
-               CASE WHEN status IN ('live', 'suspended') AND valid_until <= :now THEN 'expired' ELSE status END AS standing,
+               CASE WHEN status IN ('live', 'suspended') AND valid_until <= :now THEN 'expired'
+                    ELSE status END AS standing,
                effective_at, valid_until, stack_id, stack_version, renews, last_position
         FROM award_register
     )

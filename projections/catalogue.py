@@ -156,8 +156,6 @@ class CatalogueVersions(View):
             row[_WITHDRAWN] = fact.reason
 
 
-
-
 class Endorsed(msgspec.Struct, frozen=True, kw_only=True):
     """A partner's endorsement; `withdrawn` is the reason it was taken back."""
 
@@ -200,6 +198,7 @@ def achievement_versions(
     after: int = 0, limit: int = 100,
 ) -> list[OfferedAchievement]:  # fmt: skip
     """Return versions in the order in which they were drafted, of one achievement or all."""
+    found = _versions(connection, "achievement", {"achievement_id": achievement_id, "status": status}, after, limit)
     return [
         OfferedAchievement(
             position=row[0],
@@ -211,7 +210,7 @@ def achievement_versions(
             approved_by=row[6],
             since=instant(row[7]),
         )
-        for row in _versions(connection, "achievement", achievement_id, status, after, limit)
+        for row in found
     ]
 
 
@@ -220,6 +219,7 @@ def stack_versions(
     after: int = 0, limit: int = 100,
 ) -> list[OfferedStack]:  # fmt: skip
     """Return versions in the order in which they were drafted, of one stack or all."""
+    found = _versions(connection, "stack", {"stack_id": stack_id, "status": status}, after, limit)
     return [
         OfferedStack(
             position=row[0],
@@ -232,7 +232,7 @@ def stack_versions(
             since=instant(row[7]),
             applies_to=row[8],
         )
-        for row in _versions(connection, "stack", stack_id, status, after, limit)
+        for row in found
     ]
 
 
@@ -247,10 +247,12 @@ def endorsements(connection: sqlite3.Connection, achievement_id: str) -> list[En
 
 
 def _versions(
-    connection: sqlite3.Connection, kind: Literal["achievement", "stack"], subject: str | None, status: str | None,
-    after: int, limit: int,
-) -> list[tuple[Any, ...]]:  # fmt: skip
-    filters = {f"{kind}_id": subject, "status": status}
+    connection: sqlite3.Connection,
+    kind: Literal["achievement", "stack"],
+    filters: dict[str, str | None],
+    after: int,
+    limit: int,
+) -> list[tuple[Any, ...]]:
     where = "".join(f" AND {column} = :{column}" for column, value in filters.items() if value is not None)
     return connection.execute(
         f"SELECT * FROM {kind}_versions WHERE position > :after{where} ORDER BY position LIMIT :limit",  # noqa: S608

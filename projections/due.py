@@ -22,7 +22,7 @@ from ledger.events import (
     StackBasisReplaced,
     StackBroken,
 )
-from projections.assessment_queue import AssessmentQueue
+from projections.appeals import Appeals
 from projections.award_queues import AwardQueues
 from projections.instants import instant, micros
 from projections.rows import Rows
@@ -55,10 +55,10 @@ class DueBreaks(View):
         CREATE INDEX breaks_by_due ON breaks (due_at) WHERE open = 1;
     """
 
-    def __init__(self, queues: AwardQueues, assessment_queue: AssessmentQueue) -> None:
+    def __init__(self, queues: AwardQueues, appeals: Appeals) -> None:
         self._breaks = Rows("breaks", "position break_id learner_id award_id completion_id due_at open", key="break_id")
         self._queues = queues
-        self._assessment_queue = assessment_queue
+        self._appeals = appeals
         super().__init__(self._breaks)
 
     def handlers(self) -> dict[type[Event], Apply]:
@@ -91,7 +91,7 @@ class DueBreaks(View):
 
     def _appeal_decided(self, fact: AppealDecided, at: Recorded) -> None:
         if fact.upheld:
-            self._close("award_id", self._assessment_queue.award_of_appeal(fact.appeal_id, at.subject))
+            self._close("award_id", self._appeals.award_of(fact.appeal_id, at.subject))
 
     def _extended(self, fact: AwardExtended, _: Recorded) -> None:
         if fact.break_id is not None and fact.due_at is not None:
@@ -120,27 +120,37 @@ class DueBreaks(View):
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that time has brought: `learner_id` is None where it concerns every learner."""
+    """Something that time has brought to a learner: the end of an award's validity, or of a break's grace."""
 
-    kind: Literal["validity", "break", "stack"]
+    kind: Literal["validity", "break"]
     subject: str
-    learner_id: str | None
+    learner_id: str
     due_at: datetime
 
 
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a stack that took effect some time after it was activated."""
+
+    stack_id: str
+    version: int
+    starts_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """What names the start."""
+        return f"start of {self.stack_id} {self.version} at {self.starts_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
 def due(connection: sqlite3.Connection, until: datetime, limit: int = 1000) -> list[Due]:
-    """Return what is due by *until* and not recorded yet, the earliest first; stacks with every start they ever had."""
+    """Return what is due to learners by *until* and not recorded yet, the earliest first."""
     found = connection.execute(
         """
         SELECT * FROM (
-            SELECT 'validity', award_id, learner_id, valid_until AS due_at FROM award_register
+            SELECT 'validity', award_id AS subject, learner_id, valid_until AS due_at FROM award_register
             WHERE valid_until <= :until AND valid_until IS NOT NULL AND status IN ('live', 'suspended')
             UNION ALL
             SELECT 'break', break_id, learner_id, due_at FROM breaks WHERE open = 1 AND due_at <= :until
-            UNION ALL
-            SELECT 'stack', stack_id || ' ' || version, NULL, starts_at FROM stack_versions
-            WHERE starts_at IS NOT NULL AND starts_at <= :until
-        ) ORDER BY due_at, 2 LIMIT :limit
+        ) ORDER BY due_at, subject LIMIT :limit
         """,
         {"until": micros(until), "limit": limit},
     )
@@ -150,17 +160,10 @@ def due(connection: sqlite3.Connection, until: datetime, limit: int = 1000) -> l
     ]
 
 
-def next_due(connection: sqlite3.Connection, after: datetime) -> datetime | None:
-    """Return the next instant after *after* at which something is due."""
-    (found,) = connection.execute(
-        """
-        SELECT min(at) FROM (
-            SELECT min(valid_until) AS at FROM award_register
-            WHERE valid_until > :after AND valid_until IS NOT NULL AND status IN ('live', 'suspended')
-            UNION ALL SELECT min(due_at) FROM breaks WHERE open = 1 AND due_at > :after
-            UNION ALL SELECT min(starts_at) FROM stack_versions WHERE starts_at > :after
-        )
-        """,
-        {"after": micros(after)},
-    ).fetchone()
-    return instant(found)
+def starts(connection: sqlite3.Connection, until: datetime) -> list[Start]:
+    """Return every version of a stack that was activated ahead of its time and took effect by *until*."""
+    found = connection.execute(
+        "SELECT stack_id, version, starts_at FROM stack_versions WHERE starts_at <= ? ORDER BY starts_at",
+        (micros(until),),
+    )
+    return [Start(stack_id=stack_id, version=version, starts_at=instant(at)) for stack_id, version, at in found]

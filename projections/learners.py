@@ -50,7 +50,7 @@ class Learners(View):
     def _registered(self, fact: LearnerRegistered, at: Recorded) -> None:
         learner_id = at.stream[8:]
         self._learners.add(learner_id, [at.position, learner_id, fact.origin, micros(at.recorded_at)])
-        self._totals.add("learners")
+        self._totals.moved["learners"] += 1
 
     def _substituted(self, fact: ComponentSubstituted, at: Recorded) -> None:
         self._substitutions.add((at.position,), [at.position, fact.stack_id, at.stream[8:]])

@@ -9,6 +9,7 @@ Row = list[Any]
 Key = str | tuple[str | int, ...]
 
 _KEPT = 50_000
+_UNKNOWN: Row = []
 
 
 class Rows:
@@ -26,44 +27,62 @@ class Rows:
         self._single = len(key.split()) == 1
         self._find = f"SELECT {names} FROM {table} WHERE {where}"  # noqa: S608 -- names of our own tables
         self._save = f"REPLACE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
-        self._known: dict[Key, Row] = {}
+        self._delete = f"DELETE FROM {table} WHERE {self.columns[0]} = ?"  # noqa: S608
+        self._known: dict[Key, Row | None] = {}
         self._dirty: dict[Key, Row] = {}
+        self._new: set[Key] = set()
+        self._gone: list[tuple[Any]] = []
         self.connection: sqlite3.Connection | None = None
 
     def add(self, key: Key, row: Row) -> None:
         """Put a row that is new, or that replaces the one found by *key* whole."""
         self._known[key] = self._dirty[key] = row
 
+    def add_new(self, key: Key, row: Row) -> None:
+        """Put a row that is new; should it be dropped before it was written, nothing ever is."""
+        self._known[key] = self._dirty[key] = row
+        self._new.add(key)
+
+    def drop(self, key: Key) -> None:
+        """Take out the row found by *key*."""
+        row = self.find(key)
+        if row is not None:
+            self._dirty.pop(key, None)
+            if key in self._new:
+                self._new.remove(key)
+            else:
+                self._gone.append((row[0],))
+            self._known[key] = None
+
     def find(self, key: Key) -> Row | None:
         """Return the row found by *key* to be looked at only, or None."""
-        row = self._known.get(key)
-        if row is None:
-            row = self._load(key)
-            if row is not None:
-                self._known[key] = row
+        row = self._known.get(key, _UNKNOWN)
+        if row is _UNKNOWN:
+            row = self._known[key] = self._load(key)
         return row
 
     def change(self, key: Key) -> Row | None:
         """Return the row found by *key* to be changed in place, or None."""
-        row = self._known.get(key)
-        if row is None:
-            row = self.find(key)
-            if row is None:
-                return None
-        self._dirty[key] = row
+        row = self.find(key)
+        if row is not None:
+            self._dirty[key] = row
         return row
 
     def flush(self, connection: sqlite3.Connection) -> None:
         """Write what was added and changed."""
+        if self._gone:
+            connection.executemany(self._delete, self._gone)
+            self._gone = []
         if self._dirty:
             connection.executemany(self._save, self._dirty.values())
             self._dirty = {}
-            if len(self._known) > _KEPT:
-                self._known = {}
+            self._new = set()
+        if len(self._known) > _KEPT:
+            self._known = {}
 
     def forget(self) -> None:
         """Drop what is in memory, written or not."""
-        self._known, self._dirty = {}, {}
+        self._known, self._dirty, self._new, self._gone = {}, {}, set(), []
 
     def _load(self, key: Key) -> Row | None:
         if self.connection is None:

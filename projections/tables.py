@@ -11,6 +11,7 @@ from typing import Any
 from ledger.codec import decode
 from ledger.event import Event, Recorded
 from ledger.store import Store, Stored
+from projections.appeals import Appeals
 from projections.assessment_queue import AssessmentQueue
 from projections.award_queues import AwardQueues
 from projections.award_register import AwardRegister
@@ -27,18 +28,18 @@ _STANDING = "CREATE TABLE standing (position INTEGER NOT NULL, fingerprint TEXT 
 def all_views() -> tuple[View, ...]:
     """Every view, in the order in which they take in a fact: later ones may look at rows of earlier ones."""
     totals = Totals()
-    register = AwardRegister(totals)
-    assessment_queue = AssessmentQueue(totals, register)
-    award_queues = AwardQueues(totals, assessment_queue)
+    appeals = Appeals(totals)
+    award_queues = AwardQueues(totals)
     return (
         totals,
         Learners(totals),
-        register,
-        assessment_queue,
+        AwardRegister(totals),
+        AssessmentQueue(totals),
+        appeals,
         award_queues,
         Batches(),
         CatalogueVersions(),
-        DueBreaks(award_queues, assessment_queue),
+        DueBreaks(award_queues, appeals),
     )
 
 
@@ -49,7 +50,7 @@ def fingerprint() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-class Moved(Exception):  # noqa: N818 -- it is no error
+class Moved(Exception):
     """The file was replaced by a rebuilt one; open that."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from datetime import datetime
 
 from ledger.event import Event
@@ -11,50 +12,45 @@ from projections.view import Apply, View
 
 
 class Totals(View):
-    """Counters that the other views move."""
+    """Counters; other views add to `moved` what a fact adds to them."""
 
     name = "totals"
     tables = "CREATE TABLE totals (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;"
 
     def __init__(self) -> None:
         super().__init__()
-        self._moved: dict[str, int] = {}
+        self.moved: defaultdict[str, int] = defaultdict(int)
 
     def handlers(self) -> dict[type[Event], Apply]:
         """None of its own."""
         return {}
 
-    def add(self, name: str, number: int = 1) -> None:
-        """Move counter *name*."""
-        self._moved[name] = self._moved.get(name, 0) + number
-
     def flush(self, connection: sqlite3.Connection) -> None:
         """Write every counter that was touched, even one that came back to where it was: batches must not matter."""
-        if self._moved:
+        if self.moved:
             connection.executemany(
                 "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET number = number + excluded.number",
-                self._moved.items(),
+                self.moved.items(),
             )
-            self._moved = {}
+            self.moved.clear()
 
     def forget(self) -> None:
         """Drop moves that were not written."""
-        self._moved = {}
+        self.moved.clear()
 
 
 def statistics(connection: sqlite3.Connection, now: datetime) -> dict[str, int]:
     """
     Count learners, evidence, assessments, awards and queues.
 
-    `awards_live` leaves milestones out; `evidence` leaves out what was withdrawn, `assessments` those of voided evidence;
+    `awards_live` leaves milestones out; `evidence` leaves out what was withdrawn, and `assessments` what was voided;
     `queue` is evidence that waits for an assessor, moderator or adjudicator, and open appeals.
     """
     count = dict(connection.execute("SELECT name, number FROM totals").fetchall())
     past_validity = dict(
         connection.execute(
-            "SELECT kind, count(*) FROM award_register INDEXED BY award_register_by_validity "
-            "WHERE valid_until <= ? AND valid_until IS NOT NULL AND status IN ('live', 'suspended') AND status = 'live' "
-            "GROUP BY kind",
+            "SELECT kind, count(*) FROM award_register WHERE valid_until <= ? AND valid_until IS NOT NULL"
+            " AND status IN ('live', 'suspended') AND status = 'live' GROUP BY kind",
             (micros(now),),
         ).fetchall()
     )

@@ -25,7 +25,7 @@ _BATCH = 5_000
 _POLL_SECONDS = 0.02
 
 
-class ViewsMissing(Exception):  # noqa: N818 -- says what is the case
+class ViewsMissing(Exception):
     """The views were never built, or by another version of the ledger; catching up builds them."""
 
 
@@ -33,7 +33,8 @@ class Views:
     """Read models over the facts of a store, in *directory*."""
 
     def __init__(self, directory: Path | str) -> None:
-        self._files = Files(Path(directory))
+        self.directory = Path(directory)
+        self._files = Files(self.directory)
         self._writing = threading.RLock()
         self._moved = threading.Condition()
         self._path: Path | None = None
@@ -83,6 +84,12 @@ class Views:
             with self._writing:
                 self._swap(path, connection, tables, store)
         self._signal()
+
+    @property
+    def projected(self) -> int:
+        """The position that this process last took the views to; others may have taken them further."""
+        tables = self._tables
+        return 0 if tables is None else max(tables.position, 0)
 
     # Reading
 

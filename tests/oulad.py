@@ -23,6 +23,10 @@ import pytest
 
 SHARED = Path(os.environ.get("LEDGER_SHARED", Path(__file__).parents[2] / "shared"))
 RECORDS = SHARED / "data" / "oulad"
+COLUMNS = (
+    "learner_ref", "achievement", "evidence_id", "evidence_url", "narrative",
+    "submitted_at", "assessor_ref", "assessed_at", "result", "outcome",
+)  # fmt: skip
 PASS_AT = 40
 JUDGED_AFTER = timedelta(days=7)
 TWO_MODULES = "two-modules"
@@ -46,10 +50,7 @@ def convert(into: Path, *, rows: int | None = None) -> Files:
     files.catalogue.write_text(json.dumps(catalogue(), indent=1), encoding="utf-8")
     with files.results.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(
-            ["learner_ref", "achievement", "evidence_id", "evidence_url", "narrative", "submitted_at"]
-            + ["assessor_ref", "assessed_at", "result", "outcome"]
-        )
+        writer.writerow(COLUMNS)
         for number, row in enumerate(results()):
             if number == rows:
                 break

@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
             raise
-        except Exception as error:  # noqa: BLE001 -- the last door: nobody at a terminal can act on a traceback
+        except Exception as error:  # the last door: nobody at a terminal can act on a traceback
             from api.commands.faults import explained
 
             raise explained(error) from error

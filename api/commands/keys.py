@@ -20,7 +20,9 @@ def keys_() -> None:
 
 @keys_.command()
 @click.option("--role", required=True, type=click.Choice(ROLES), help="What the key lets its holder do.")
-@click.option("--ref", metavar="REF", help="Whose it is: a person's name or a learner's number. Default: the role's name.")
+@click.option(
+    "--ref", metavar="REF", help="Whose it is: a person's name or a learner's number. Default: the role's name."
+)
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is good for.")
 @json_option
 @database_option

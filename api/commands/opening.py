@@ -6,13 +6,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import click
 
 from api.commands.options import database
+from api.commands.progress import progress
 from consumers.run import Followers
 from ledger import Ledger
 from ledger.settings import Settings
+from ledger.sqlite_store import holds_ledger
 from projections.views import Views
 
 
@@ -24,10 +27,15 @@ class Opened:
     views: Views
     followers: Followers
 
+    def follow(self) -> int:
+        """Record all that follows from what stands there, let the views catch up, and return their position."""
+        with progress("following") as tell:
+            return self.followers.catch_up(tell)
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection to views that hold everything recorded so far."""
-        self.followers.catch_up()
+        self.follow()
         with self.views.reading() as connection:
             yield connection
 
@@ -36,11 +44,17 @@ class Opened:
 def opened(*, create: bool = False) -> Iterator[Opened]:
     """Open the ledger that the options or the environment name; with *create*, make it where there is none."""
     settings = Settings.from_environment(database=database())
+    if not create and not holds_ledger(settings.database):
+        raise click.UsageError(f"There is no ledger at {settings.database}; `ledger init` makes one.")
     ledger = Ledger.open(settings, create=create)
     try:
         views = Views(settings.views)
         try:
-            yield Opened(ledger, views, Followers(ledger, views))
+            followers = Followers(ledger, views, settings.followers)
+            try:
+                yield Opened(ledger, views, followers)
+            finally:
+                followers.close()
         finally:
             views.close()
     finally:
@@ -49,10 +63,19 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
 
 def learner_id(ledger: Ledger, ref: str) -> str:
     """Return the learner known as *ref*, by the college's number or the ledger's own id."""
-    found = ledger.identities.find("learner", ref)
-    if found is None:
-        profile = ledger.identities.profile(ref)
-        found = profile.id if profile is not None and profile.kind == "learner" else None
-    if found is None:
-        raise click.UsageError(f"No learner is known as {ref!r}.")
-    return found
+    return _account(ledger, "learner", ref)
+
+
+def person_id(ledger: Ledger, ref: str) -> str:
+    """Return the person known as *ref*, by the college's name or the ledger's own id."""
+    return _account(ledger, "person", ref)
+
+
+def _account(ledger: Ledger, kind: Literal["learner", "person"], ref: str) -> str:
+    found = ledger.identities.find(kind, ref)
+    if found is not None:
+        return found
+    profile = ledger.identities.profile(ref)
+    if profile is None or profile.kind != kind:
+        raise click.UsageError(f"No {kind} is known as {ref!r}.")
+    return profile.id

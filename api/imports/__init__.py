@@ -1,1 +1,1 @@
-"""Files that bring catalogues, frameworks and results into the ledger, each previewed, recorded and reported as one unit."""
+"""Files that bring catalogues, frameworks and results into the ledger, each as one unit."""

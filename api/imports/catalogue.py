@@ -16,6 +16,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
@@ -73,7 +74,14 @@ def read(raw: bytes) -> CatalogueFile:
 
 
 def import_catalogue(
-    ledger: Ledger, raw: bytes, *, name: str, by: str, approved_by: str, actor: Actor = COMMAND_LINE, progress: Progress | None = None
+    ledger: Ledger,
+    raw: bytes,
+    *,
+    name: str,
+    by: str,
+    approved_by: str,
+    actor: Actor = COMMAND_LINE,
+    progress: Progress | None = None,
 ) -> Imported:
     """Record the catalogue in *raw*; *by* and *approved_by* are how the two people are known outside the ledger."""
     file = read(raw)
@@ -152,7 +160,9 @@ class _Plan:
         yield self._step(path, ApproveStack(stack_id=name, version=version, by=self._approved_by))
         yield self._step(
             path,
-            ActivateStack(stack_id=name, version=version, by=self._by, applies_to="new", effective_at=definition.starts_at),
+            ActivateStack(
+                stack_id=name, version=version, by=self._by, applies_to="new", effective_at=definition.starts_at
+            ),
         )
 
     def _step(self, path: str, command: Command) -> Step:
@@ -164,7 +174,7 @@ class _Plan:
 
 
 def _located(path: str, refused: Refused) -> str:
-    """Say where in the file the refusal applies: `stacks[2].rule.all[0]: there is no achievement x.`"""
+    """Return the refusal under its path in the file, such as `stacks[2].rule.all[0]`."""
     if refused.field is None or refused.field in ("achievement_id", "stack_id"):
         return f"{path}: {refused.detail}"
     detail = refused.detail.removeprefix(f"{refused.field}: ")
@@ -176,7 +186,9 @@ def _evidence_by_identifier(document: Any) -> None:
     if not isinstance(document, dict):
         return
     stacks = document.get("stacks")
-    milestones = [stack.get("milestone") for stack in stacks if isinstance(stack, dict)] if isinstance(stacks, list) else []
+    milestones = (
+        [stack.get("milestone") for stack in stacks if isinstance(stack, dict)] if isinstance(stacks, list) else []
+    )
     achievements = document.get("achievements")
     for entry in [*(achievements if isinstance(achievements, list) else []), *milestones]:
         if isinstance(entry, dict):
@@ -186,9 +198,9 @@ def _evidence_by_identifier(document: Any) -> None:
 def _refuse_repetition(file: CatalogueFile) -> None:
     seen: dict[str, str] = {}
     for path, entry in _achievements(file):
-        if entry.id in seen:
-            raise UnusableFile(f"{path}.id: {entry.id} is defined already at {seen[entry.id]}.")
-        seen[entry.id] = path
+        before = seen.setdefault(entry.id, path)
+        if before != path:
+            raise UnusableFile(f"{path}.id: {entry.id} is defined already at {before}.")
     stacks: set[str] = set()
     for index, stack in enumerate(file.stacks):
         if stack.id in stacks:
@@ -227,18 +239,9 @@ def _named(rule: dict[str, Any] | None) -> frozenset[str]:
 
 
 def _in_order(needs: dict[str, frozenset[str]]) -> list[str]:
-    """Order so that what is needed comes first, else as in the file; a circle is left for drafting to refuse."""
-    order: dict[str, None] = {}
-    for start in needs:
-        waiting = [(start, iter(sorted(needs[start] & needs.keys())))]
-        entered = {start}
-        while waiting:
-            name, below = waiting[-1]
-            deeper = next((other for other in below if other not in order and other not in entered), None)
-            if deeper is None:
-                waiting.pop()
-                order.setdefault(name)
-            else:
-                entered.add(deeper)
-                waiting.append((deeper, iter(sorted(needs[deeper] & needs.keys()))))
-    return list(order)
+    """Order so that what is needed comes first; a circle is left for drafting to refuse."""
+    try:
+        order = TopologicalSorter({name: sorted(names) for name, names in needs.items()}).static_order()
+        return [name for name in order if name in needs]
+    except CycleError:
+        return list(needs)

@@ -1,4 +1,4 @@
-"""Who is named in a file: people who are not known yet are registered as imported, with just the role that is needed."""
+"""Who is named in a file: those not known yet are registered as imported, with just the role that is needed."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from ledger.errors import Refused
 from ledger.event import Actor
 from ledger.keys import seal_command
 from ledger.learners import Record, learners
-from ledger.learners.commands import LearnerCommand
+from ledger.learners.commands import LearnerCommand, Together
 
 Unit = Sequence[LearnerCommand]
 
@@ -42,10 +42,14 @@ class Recording:
 
     def carry_out(self, units: Sequence[Unit]) -> list[bool | Refused]:
         """Record each unit, whole or not at all; say whether it was new, or why it was refused."""
-        answers = self._ledger.execute_units(units, actor=self._actor, correlation=self._batch_id)
-        return [
-            answer if isinstance(answer, Refused) else any(receipt.recorded for receipt in answer) for answer in answers
-        ]
+        commands = [self._together(unit) for unit in units]
+        answers = self._ledger.execute_many(commands, actor=self._actor, correlation=self._batch_id)
+        return [answer if isinstance(answer, Refused) else bool(answer.recorded) for answer in answers]
+
+    def _together(self, unit: Unit) -> Together:
+        learner_id = unit[0].learner_id
+        sealed = tuple([seal_command(self._ledger.keys, learner_id, command) for command in unit])
+        return Together(learner_id=learner_id, commands=sealed)
 
 
 class Preview:

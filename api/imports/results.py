@@ -66,7 +66,9 @@ def read_file(raw: bytes, catalogue: Catalogue) -> File:
     return File(hashlib.sha256(raw).hexdigest(), rows, refused)
 
 
-def import_results(ledger: Ledger, file: File, *, actor: Actor = COMMAND_LINE, progress: Progress | None = None) -> Outcome:
+def import_results(
+    ledger: Ledger, file: File, *, actor: Actor = COMMAND_LINE, progress: Progress | None = None
+) -> Outcome:
     """Record every row of *file* that can be recorded, and the batch."""
     before = ledger.store.head()
     batch_id, earlier = _batch(ledger, file.digest)
@@ -87,7 +89,9 @@ def import_results(ledger: Ledger, file: File, *, actor: Actor = COMMAND_LINE, p
     return msgspec.structs.replace(outcome, position=receipt.position)
 
 
-def preview_results(ledger: Ledger, file: File, *, actor: Actor = COMMAND_LINE, progress: Progress | None = None) -> Outcome:
+def preview_results(
+    ledger: Ledger, file: File, *, actor: Actor = COMMAND_LINE, progress: Progress | None = None
+) -> Outcome:
     """Say what `import_results` would do, by the same rules, recording nothing."""
     reports = _carry_out(Preview(ledger, file.rows, actor), file, progress)
     return _outcome(file, reports, ledger.store.head(), batch_id=None)

@@ -207,8 +207,15 @@ def _number(name: str, text: str) -> Decimal:
         number = Decimal(text) if text.isascii() and len(text) <= 40 and "_" not in text else None
     except InvalidOperation:
         number = None
-    if number is None or not number.is_finite() or abs(number) > _NUMBER_MAX or number != round(number, _DECIMAL_PLACES):
-        raise _Refused("invalid", f"{name} must be a number of at most {_DECIMAL_PLACES} decimal places, not {text[:60]!r}.")
+    if (
+        number is None
+        or not number.is_finite()
+        or abs(number) > _NUMBER_MAX
+        or number != round(number, _DECIMAL_PLACES)
+    ):
+        raise _Refused(
+            "invalid", f"{name} must be a number of at most {_DECIMAL_PLACES} decimal places, not {text[:60]!r}."
+        )
     return Decimal(format(number.normalize(), "f"))
 
 

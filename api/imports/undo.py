@@ -1,4 +1,4 @@
-"""Undoing a batch as a unit: everything it brought is voided, learner by learner, and then the batch is marked undone."""
+"""Undoing a batch as a unit: what it brought is voided, learner by learner, and then the batch is marked undone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AT_ONCE = 500
 Progress = Callable[[int, int], None]
 
 
-def undo_batch(  # noqa: PLR0913 -- who undoes, who approves, and for whom it is told
+def undo_batch(
     ledger: Ledger,
     views: Views,
     batch_id: str,

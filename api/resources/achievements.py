@@ -114,7 +114,9 @@ def withdraw_endorsement(command: WithdrawEndorsement, endorsement_id: str) -> R
     """Withdraw one's own endorsement; awards made under it stand."""
     catalogue = ledger().catalogue()
     record = catalogue.achievement(command.achievement_id)
-    partners = {one.partner for version in record.versions.values() for one in version.endorsements if one.id == endorsement_id}
+    partners = {
+        one.partner for version in record.versions.values() for one in version.endorsements if one.id == endorsement_id
+    }
     if catalogue.root(principal().account) not in {catalogue.root(partner) for partner in partners}:
         raise NotAllowed("Only the partner who endorsed withdraws the endorsement.", field="endorsement_id")
     return carry_out(command, endorsement_id, _at(command.achievement_id))

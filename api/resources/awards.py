@@ -37,7 +37,8 @@ from ledger.learners.commands import (
     SuspendAward,
 )
 from projections import award_register
-from projections.why import Why, why as explained
+from projections.why import Why
+from projections.why import why as explained
 
 blueprint = Door("awards", __name__, description="Awards of micro-credentials and milestone badges.")
 

@@ -29,7 +29,7 @@ def index() -> Response:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """Answer the OpenAPI document of this very service."""
-    return current_app.json.response(current_app.extensions["openapi"]())  # type: ignore[return-value]
+    return current_app.json.response(current_app.extensions["openapi"])  # type: ignore[return-value]
 
 
 @blueprint.get("/docs")
@@ -42,7 +42,8 @@ def page() -> Response:
 def problem_list() -> Response:
     """Show every kind of problem."""
     items = "".join(
-        f'<li><a href="/problems/{kind.name}">{kind.name}</a> ({kind.status}): {escape(kind.rule)}</li>' for kind in all_kinds()
+        f'<li><a href="/problems/{kind.name}">{kind.name}</a> ({kind.status}): {escape(kind.rule)}</li>'
+        for kind in all_kinds()
     )
     return _html("Problems", f'<ul class="problems">{items}</ul>')
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
 from flask import Response
 
 from api.acting import carry_out
+from api.answers import Page, answer, described
+from api.auth import principal
 from api.door import Door
+from api.portfolio import EvidenceShown, Reader, portfolio
+from api.reading import Known, known
+from api.revealing import revealed
 from api.schemas.evidence import (
     AmendAssessmentSchema,
     AssessEvidenceSchema,
@@ -14,6 +23,8 @@ from api.schemas.evidence import (
     WaivePrerequisitesSchema,
     WithdrawEvidenceSchema,
 )
+from api.schemas.reading import AsOfSchema
+from ledger.errors import Unknown
 from ledger.learners.commands import (
     AmendAssessment,
     AssessEvidence,
@@ -26,8 +37,34 @@ from ledger.learners.commands import (
 blueprint = Door("evidence", __name__, description="Evidence with the learner's reflection, and its assessment.")
 
 
+def _portfolio(found: Known, learner_id: str) -> Iterator[EvidenceShown]:
+    reader = Reader(principal().account, principal().role)
+    return portfolio(found.facts, found.catalogue, found.on, reader, partial(revealed, learner_id))
+
+
 def _at(learner_id: str) -> str:
     return f"/learners/{learner_id}/evidence"
+
+
+@blueprint.get("/learners/<id:learner_id>/evidence")
+@blueprint.arguments(AsOfSchema, location="query")
+@blueprint.response(200, described(Page[EvidenceShown]))
+def listed(query: dict[str, Any], learner_id: str) -> Response:
+    """List the learner's evidence with its judgements."""
+    found = known(learner_id, query)
+    return answer(Page(list(_portfolio(found, learner_id))), position=found.position)
+
+
+@blueprint.get("/learners/<id:learner_id>/evidence/<id:evidence_id>")
+@blueprint.arguments(AsOfSchema, location="query")
+@blueprint.response(200, described(EvidenceShown))
+def shown(query: dict[str, Any], learner_id: str, evidence_id: str) -> Response:
+    """Show a piece of evidence with its judgements."""
+    found = known(learner_id, query)
+    for evidence in _portfolio(found, learner_id):
+        if evidence.id == evidence_id:
+            return answer(evidence, position=found.position)
+    raise Unknown(f"There is no evidence {evidence_id}.", field="evidence_id")
 
 
 @blueprint.post("/learners/<id:learner_id>/evidence")
@@ -35,7 +72,7 @@ def _at(learner_id: str) -> str:
 @blueprint.records()
 def submit(command: SubmitEvidence, learner_id: str) -> Response:
     """Submit evidence towards an achievement."""
-    return carry_out(command, command.evidence_id, _at(learner_id))
+    return carry_out(command, command.evidence_id, f"{_at(learner_id)}/{command.evidence_id}")
 
 
 @blueprint.post("/learners/<id:learner_id>/evidence/<id:evidence_id>/withdrawal")
@@ -43,7 +80,7 @@ def submit(command: SubmitEvidence, learner_id: str) -> Response:
 @blueprint.records()
 def withdraw(command: WithdrawEvidence, learner_id: str, evidence_id: str) -> Response:
     """Withdraw evidence before it leads to an award."""
-    return carry_out(command, evidence_id, _at(learner_id))
+    return carry_out(command, evidence_id, f"{_at(learner_id)}/{evidence_id}")
 
 
 @blueprint.post("/learners/<id:learner_id>/evidence/<id:evidence_id>/assessments")
@@ -51,7 +88,7 @@ def withdraw(command: WithdrawEvidence, learner_id: str, evidence_id: str) -> Re
 @blueprint.records()
 def assess(command: AssessEvidence, learner_id: str, evidence_id: str) -> Response:
     """Judge evidence against the criteria; "not yet met" returns it."""
-    return carry_out(command, command.assessment_id, _at(learner_id))
+    return carry_out(command, command.assessment_id, f"{_at(learner_id)}/{evidence_id}")
 
 
 @blueprint.post("/learners/<id:learner_id>/assessments/<id:assessment_id>/amendments")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, current_app
 
 from api.acting import ledger
 from api.answers import answer, described
@@ -26,7 +26,10 @@ def livez() -> Response:
 @blueprint.response(200, described(Health))
 @blueprint.alt_response(503, response="Problem503")
 def readyz() -> Response:
-    """Say that the store can be read and that the views are not far behind it."""
+    """Say that the store can be read, that the views are not far behind it, and that what follows gets on."""
+    failing = current_app.extensions["failing"]()
+    if failing:
+        raise Problem(UNAVAILABLE, f"Not getting on: {', '.join(sorted(failing))}.")
     position, seen = ledger().store.head(), views().position()
     if position - seen > BEHIND_MOST:
         raise Problem(UNAVAILABLE, f"The views stand at position {seen}, far behind the log at {position}.")

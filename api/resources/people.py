@@ -50,7 +50,7 @@ def listed(query: dict[str, Any]) -> Response:
     names: list[str] = list(known)
     if "ref" in query:
         account = ledger().identities.find("person", query["ref"])
-        names = [account] if account in known else []
+        names = [account] if account is not None and account in known else []
     wanted, following = page_of_names(names, query["limit"], query.get("cursor"))
     profiles = ledger().identities.profiles(wanted)
     return answer(Page([PersonShown.of(known[name], profiles.get(name)) for name in wanted], following))
@@ -97,5 +97,7 @@ def link_account(command: LinkAccount, person_id: str) -> Response:
 def declare_conflict(command: DeclareConflict, person_id: str) -> Response:
     """Declare one's conflict of interest with a learner; a registrar may record it for somebody."""
     if principal().role != "registrar" and principal().account != person_id:
-        raise NotAllowed("People declare their own conflicts of interest; a registrar may record another's.", field="person_id")
+        raise NotAllowed(
+            "People declare their own conflicts of interest; a registrar may record another's.", field="person_id"
+        )
     return carry_out(command, person_id, _at(person_id))

@@ -10,6 +10,7 @@ from api.auth import principal
 from api.schemas.command import CommandSchema
 from api.schemas.definitions import AchievementDefinitionSchema, AchievementEntrySchema, FrameworkCheckSchema
 from api.schemas.fields import Nested, Prose
+from api.whose import achievement_of_endorsement
 from ledger import achievements
 
 
@@ -19,7 +20,9 @@ class DraftAchievementSchema(AchievementEntrySchema):
     @post_load
     def build(self, data: dict[str, Any], **rest: Any) -> Any:
         entry = super().build(data, **rest)
-        return achievements.DraftAchievement(achievement_id=entry.id, definition=entry.definition, by=principal().account)
+        return achievements.DraftAchievement(
+            achievement_id=entry.id, definition=entry.definition, by=principal().account
+        )
 
 
 class ReviseAchievementSchema(AchievementDefinitionSchema, CommandSchema):
@@ -62,6 +65,10 @@ class WithdrawEndorsementSchema(CommandSchema):
     signed_as: ClassVar = None
 
     reason = Prose(required=True)
+
+    def from_request(self) -> dict[str, Any]:
+        found = super().from_request()
+        return found | {"achievement_id": achievement_of_endorsement(found["endorsement_id"])}
 
 
 class RetireAchievementSchema(CommandSchema):

@@ -85,7 +85,9 @@ class Achievement(msgspec.Struct, frozen=True, kw_only=True):
             retired=record.retired,
             published=record.published,
             newest=record.newest,
-            versions=[AchievementVersionShown.of(number, version) for number, version in sorted(record.versions.items())],
+            versions=[
+                AchievementVersionShown.of(number, version) for number, version in sorted(record.versions.items())
+            ],
         )
 
 
@@ -172,7 +174,11 @@ class StackLine(msgspec.Struct, frozen=True, kw_only=True):
         version = record.versions[number]
         status: StackStatus = "retired" if record.retired else StackVersionShown.of(number, version).status
         return cls(
-            id=record.id, name=version.definition.name, milestone=version.definition.milestone, status=status, version=number
+            id=record.id,
+            name=version.definition.name,
+            milestone=version.definition.milestone,
+            status=status,
+            version=number,
         )
 
 

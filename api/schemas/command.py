@@ -1,4 +1,4 @@
-"""How a body becomes a command: its fields, the identifiers in its path, who signs it, and what it brings into being."""
+"""How a body becomes a command: its fields, the identifiers in its path, who signs, and what comes to be."""
 
 from __future__ import annotations
 

@@ -94,7 +94,11 @@ class AlignmentSchema(Shape):
     @pre_load
     def as_in_open_badges(self, data: Any, **_: Any) -> Any:
         """Take the names of Open Badges 3.0 as well, so that alignments can be pasted from there."""
-        return {_AS_IN_OPEN_BADGES.get(name, name): value for name, value in data.items()} if isinstance(data, dict) else data
+        return (
+            {_AS_IN_OPEN_BADGES.get(name, name): value for name, value in data.items()}
+            if isinstance(data, dict)
+            else data
+        )
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> Alignment:
@@ -143,7 +147,7 @@ class FrameworkCheckSchema(Shape):
         return FrameworkCheck(**data)
 
 
-class Rule(fields.Field[dict[str, Any]]):
+class Rule(fields.Dict):
     """
     A rule over live awards: `all`, `any`, `at_least … of`, `credits … of`, or a leaf `achievement`.
 
@@ -152,7 +156,13 @@ class Rule(fields.Field[dict[str, Any]]):
 
     default_error_messages = {"required": "is missing", "null": "may not be null"}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> dict[str, Any]:
+    def _deserialize(
+        self,
+        value: Any,
+        attr: str | None,  # noqa: ARG002 -- marshmallow's signature
+        data: Mapping[str, Any] | None,  # noqa: ARG002
+        **_: Any,
+    ) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValidationError('must be an object such as {"all": [{"achievement": "…"}, …]}')
         return {name: _plain(below) for name, below in value.items()}

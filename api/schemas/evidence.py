@@ -50,7 +50,9 @@ class SubmitEvidenceSchema(CommandSchema):
     @validates_schema
     def declared(self, data: dict[str, Any], **_: Any) -> None:
         if not data["declaration"]:
-            raise ValidationError("must be true: somebody vouches that the evidence is the learner's own", "declaration")
+            raise ValidationError(
+                "must be true: somebody vouches that the evidence is the learner's own", "declaration"
+            )
 
     @post_load
     def build(self, data: dict[str, Any], **rest: Any) -> Any:

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 -- marshmallow says what the arguments are
 """What a read may be asked with: how new, as of when, valid on which day, how many, from where on."""
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Moment(Text):
 
     def __init__(self, **rest: Any) -> None:
         described = "A position in the log, an ISO 8601 instant with its offset, or a date, taken at its end in UTC."
-        super().__init__(longest=40, metadata={"description": described, "examples": ["1200", "2026-03-01T09:30:00Z"]}, **rest)
+        super().__init__(
+            longest=40, metadata={"description": described, "examples": ["1200", "2026-03-01T09:30:00Z"]}, **rest
+        )
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **rest: Any) -> Any:
         text: str = super()._deserialize(value, attr, data, **rest)
@@ -135,7 +138,7 @@ class FactsSchema(Shape):
     """Facts of a learner's stream, after a position."""
 
     limit = Number(1, PAGE_MOST, load_default=PAGE_DEFAULT)
-    cursor = Number()
+    cursor = Text(longest=200, metadata={"description": "The `next` of the page before."})
     at = Moment()
 
 

@@ -11,6 +11,7 @@ from ledger.event import Actor
 from ledger.identities import Profile
 from projections.award_register import Award, Kind
 from projections.award_register import Status as AwardStatus
+from projections.transcript import Transcript
 
 
 class LearnerShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +56,16 @@ class AwardShown(msgspec.Struct, frozen=True, kw_only=True):
             stack_version=award.stack_version, renews=award.renews, position=award.position,
             last_position=award.last_position,
         )  # fmt: skip
+
+
+class TranscriptShown(Transcript, frozen=True, kw_only=True):
+    """A learner's transcript, with whose it is."""
+
+    learner: LearnerShown
+
+    @classmethod
+    def of(cls, learner: LearnerShown, transcript: Transcript) -> TranscriptShown:
+        return cls(learner=learner, **{name: getattr(transcript, name) for name in transcript.__struct_fields__})
 
 
 class Consequences(msgspec.Struct, frozen=True, kw_only=True):

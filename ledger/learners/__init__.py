@@ -8,6 +8,7 @@ is decided on all of it. Each chapter of the rules is a module; `learners` is th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 from ledger.decider import Decider, Setting
@@ -42,7 +43,17 @@ _DECIDE: dict[type[c.LearnerCommand], Callable[[Record, Any, Setting], list[Even
     c.SubstituteComponent: awards.substitute,
     c.Settle: lambda record, _, setting: milestones.settle(record, setting),
     c.VoidBatch: batches.void,
+    c.Together: lambda record, command, setting: _together(record, command, setting),
 }
+
+
+def _together(record: Record, command: c.Together, setting: Setting) -> list[Event]:
+    facts: list[Event] = []
+    for each in command.commands:
+        new = decide(record, each, setting)
+        record = reduce(evolve, new, record)
+        facts += new
+    return facts
 
 
 def decide(record: Record, command: c.LearnerCommand, setting: Setting) -> list[Event]:

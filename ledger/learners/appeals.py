@@ -10,6 +10,7 @@ Appeals.
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from ledger import duration, errors
 from ledger.decider import Setting
@@ -20,8 +21,9 @@ from ledger.learners.awarding import conclude
 from ledger.learners.commands import DecideAppeal, LodgeAppeal
 from ledger.learners.evidence import require_evidence
 from ledger.learners.evolve import evolve
+from ledger.learners.outcome import check_results
 from ledger.learners.people import compared, require_role, same
-from ledger.learners.record import Award, Record
+from ledger.learners.record import Assessment, Award, Record
 
 
 def lodge(record: Record, command: LodgeAppeal, setting: Setting) -> list[Event]:
@@ -94,10 +96,11 @@ def _against(record: Record, command: LodgeAppeal, setting: Setting) -> tuple[da
         raise errors.Unknown(msg, field="award_id")
     definition = setting.catalogue.definition(award.achievement_id, award.version)
     completion = record.completion_of(award.award_id)
-    due = [b.due_at for b in completion.breaks if not b.decided] if completion and award.stands(setting.now) else []
+    due = [b.due_at for b in completion.breaks if b.threatens] if completion and award.stands(setting.now) else []
     if due:
         return max(*due, setting.now), definition.appeal_within
-    if award.live(setting.now) or award.ended in ("expired", "renewed"):
+    over = award.ended in ("expired", "renewed") or (award.ended is None and not award.stands(setting.now))
+    if over or award.live(setting.now):
         msg = "This award is neither lost nor at risk; there is nothing to appeal against."
         raise errors.Invalid(msg, field="award_id")
     return award.changed_at, definition.appeal_within
@@ -122,6 +125,9 @@ def _better_judgement(record: Record, appeal: AppealLodged, command: DecideAppea
             msg = f"The result {name} was {value}; an appeal cannot lower it to {command.results[name]}."
             raise errors.WorsenedByAppeal(msg, field="results")
     evidence = require_evidence(record, about.evidence_id)
+    check_results(
+        command.results, setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version)
+    )
     fact = EvidenceAssessed(
         effective_at=setting.now,
         assessment_id=derived("asm", command.appeal_id),
@@ -130,9 +136,18 @@ def _better_judgement(record: Record, appeal: AppealLodged, command: DecideAppea
         compared=compared(setting, command.by, record.learner_id, about.assessor),
         met=True,
         capacity="appeal",
-        results={**about.results, **command.results},
+        results=_raised(record, about, command.results),
     )
     return [fact, *conclude(evolve(record, fact), evidence, setting)]
+
+
+def _raised(record: Record, about: Assessment, given: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Return the results after the appeal: of what was found met before, and of what is given now, the best."""
+    raised = {**about.results, **given}
+    for other in record.assessments_of(about.evidence_id):
+        for name, value in other.results.items() if other.met else ():
+            raised[name] = max(value, raised.get(name, value))
+    return raised
 
 
 def _restored(record: Record, appeal: AppealLodged, command: DecideAppeal, setting: Setting) -> list[Event]:

@@ -30,6 +30,8 @@ class Ground(NamedTuple):
 
 def conclude(record: Record, evidence: EvidenceSubmitted, setting: Setting) -> list[Event]:
     """Return what follows from the judgements of *evidence* as they stand."""
+    if evidence.evidence_id in record.withdrawn:
+        return []
     definition = setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version)
     now_standing = standing(record, evidence, definition)
     award = led_to(record, evidence.evidence_id)
@@ -104,10 +106,9 @@ def award_on(
 
 
 def _review(record: Record, award: Award, setting: Setting) -> list[Event]:
-    queue_id = ids.derived("que", award.award_id, "amended", len(record.assessments))
-    waiting = any(q.award_id == award.award_id for q in record.queued.values())
-    if waiting or queue_id in record.decided:
+    if any(q.award_id == award.award_id for q in record.queued.values()):
         return []
+    queue_id = ids.derived("que", award.award_id, "amended", len(record.queued) + len(record.decided))
     return [
         AwardQueued(
             effective_at=setting.now,

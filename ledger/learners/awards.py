@@ -3,7 +3,8 @@ What registrars do to awards: suspend, reinstate, extend, renew, substitute.
 
 - What a person suspended, a person reinstates.
 - An extension gives more time, never less.
-- Renewal rests on newer evidence and ends the old award in the same append, breaking no stack.
+- Renewal rests on newer evidence and ends the old award in the same append, breaking no stack;
+  it lifts no suspension.
 - An award can stand for a component of one stack, and then not for itself there.
 """
 
@@ -82,15 +83,24 @@ def renew(record: Record, command: c.RenewAward, setting: Setting) -> list[Event
     if renewal is not None and renewal.basis.evidence_id == command.evidence_id:
         return []
     award = require_standing(record, command.award_id, setting)
+    if award.suspensions:
+        msg = "The award is suspended; the suspension must be lifted before it can be renewed."
+        raise errors.NotLive(msg, field="award_id")
     evidence = require_evidence(record, command.evidence_id)
     definition = setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version)
     if evidence.achievement_id != award.achievement_id:
         msg = f"This evidence is for {evidence.achievement_id}, not for {award.achievement_id}."
         raise errors.Invalid(msg, field="evidence_id")
-    if led_to(record, command.evidence_id) is not None or standing(record, evidence, definition) != "met":
+    used = command.evidence_id in record.withdrawn or led_to(record, command.evidence_id) is not None
+    if used or standing(record, evidence, definition) != "met":
         msg = "Renewal takes further evidence that was judged met and has led to no award yet."
         raise errors.EvidenceClosed(msg, field="evidence_id")
-    return [award_on(record, ground_of(record, evidence), setting, renews=command.award_id)]
+    renewed = award_on(record, ground_of(record, evidence), setting, renews=command.award_id)
+    over = renewed.valid_until is not None and renewed.valid_until <= setting.now
+    if over or renewed.effective_at < award.effective_at:
+        msg = "Renewal takes newer evidence; an award on this would be older than the one it renews, or over already."
+        raise errors.EvidenceClosed(msg, field="evidence_id")
+    return [renewed]
 
 
 def substitute(record: Record, command: c.SubstituteComponent, setting: Setting) -> list[Event]:
@@ -125,7 +135,7 @@ def substitute(record: Record, command: c.SubstituteComponent, setting: Setting)
 
 def _extend_breaks(record: Record, command: c.ExtendAward, setting: Setting) -> list[Event]:
     completion = record.completion_of(command.award_id)
-    waiting = [b for b in completion.breaks if not b.decided] if completion is not None else []
+    waiting = [b for b in completion.breaks if b.threatens] if completion is not None else []
     if not waiting:
         msg = "This award has no open break whose due date could move."
         raise errors.Invalid(msg, field="due_at")

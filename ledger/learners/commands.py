@@ -216,3 +216,13 @@ class VoidBatch(LearnerCommand, frozen=True, kw_only=True):
 
     batch_id: str
     by: str
+
+
+class Together(LearnerCommand, frozen=True, kw_only=True):
+    """
+    Carry several commands out one after another, all of them or none.
+
+    Personal text in them is sealed already: only who makes the commands knows where each text belongs.
+    """
+
+    commands: tuple[LearnerCommand, ...]

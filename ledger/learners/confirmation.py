@@ -6,7 +6,7 @@ What a registrar confirms must still hold when it is confirmed.
 
 from __future__ import annotations
 
-from ledger import errors, stack_rule
+from ledger import errors
 from ledger.decider import Setting
 from ledger.event import Event
 from ledger.events import (
@@ -23,7 +23,7 @@ from ledger.learners import commands as c
 from ledger.learners.awarding import Ground, award_on, ground_of
 from ledger.learners.consequences import consequences
 from ledger.learners.evidence import require_evidence
-from ledger.learners.holdings import holdings
+from ledger.learners.loss import lost_of
 from ledger.learners.milestones import milestone
 from ledger.learners.outcome import standing
 from ledger.learners.people import require_registrar
@@ -118,9 +118,7 @@ def _confer_milestone(
     completion = record.completion_of(queued.award_id or "")
     if completion is None:
         raise errors.NothingToConfirm(_GROUND_GONE, field="queue_id")
-    rule = setting.catalogue.stack_version(completion.stack_id, completion.version).rule
-    held = [h for h in holdings(record, setting, completion.stack_id) if h.award_id in completion.awards]
-    if stack_rule.complete(rule, held) is None:
+    if lost_of(record, completion, setting.now):
         raise errors.NothingToConfirm(_GROUND_GONE, field="queue_id")
     return milestone(
         completion,

@@ -32,7 +32,7 @@ def consequences(record: Record, award_id: str, setting: Setting) -> tuple[str, 
             b.due_at
             for completion in record.completions.values()
             for b in completion.breaks
-            if _stands(record, completion.award_id) and not b.decided and b.due_at > now
+            if _stands(record, completion.award_id) and b.threatens and b.due_at > now
         ]
         if not due:
             break

@@ -70,7 +70,7 @@ def submit(record: Record, command: SubmitEvidence, setting: Setting) -> list[Ev
     submitted_at = command.submitted_at or setting.now
     _check_content(command, definition)
     _check_dates(command, definition, setting)
-    prerequisites = _check_prerequisites(record, command, definition, setting)
+    prerequisites = _check_prerequisites(record, command, version, definition, setting)
     return [
         EvidenceSubmitted(
             effective_at=submitted_at,
@@ -184,11 +184,11 @@ def _check_dates(command: SubmitEvidence, definition: AchievementDefinition, set
 
 
 def _check_prerequisites(
-    record: Record, command: SubmitEvidence, definition: AchievementDefinition, setting: Setting
+    record: Record, command: SubmitEvidence, version: int, definition: AchievementDefinition, setting: Setting
 ) -> Literal["none", "met", "waived"]:
-    if definition.prerequisites is None:
+    rule = setting.catalogue.achievement_version(command.achievement_id, version).prerequisites
+    if rule is None:
         return "none"
-    rule = stack_rule.parse(definition.prerequisites)
     if stack_rule.complete(rule, holdings(record, setting)) is not None:
         return "met"
     if command.achievement_id in record.waivers:

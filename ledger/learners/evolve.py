@@ -67,10 +67,11 @@ def _assessed(record: Record, fact: e.EvidenceAssessed) -> Record:
 
 
 def _better_results(record: Record, fact: e.EvidenceAssessed) -> Record:
-    """Let an award made on the evidence carry the results that an appeal raised."""
+    """Let an award made on the evidence carry the results that an appeal raised; it lowers none."""
     for award in record.awards.values():
         if award.basis.evidence_id == fact.evidence_id:
-            record = _with_award(record, replace(award, results={**award.results, **fact.results}))
+            raised = {name: max(value, award.results.get(name, value)) for name, value in fact.results.items()}
+            record = _with_award(record, replace(award, results={**award.results, **raised}))
     return record
 
 
@@ -191,7 +192,20 @@ def _reinstated(record: Record, fact: e.AwardReinstated) -> Record:
         award = replace(award, suspensions=award.suspensions - {fact.lifts})
     else:
         award = replace(award, ended=None, renewed_by=None, by_hand=False)
-    return _with_award(record, replace(award, changed_at=fact.effective_at))
+    record = _with_award(record, replace(award, changed_at=fact.effective_at))
+    return record if award.suspensions or award.ended else _back(record, fact.award_id)
+
+
+def _back(record: Record, award_id: str) -> Record:
+    """Take a component that counts again out of the breaks it had caused."""
+    for completion in record.completions.values():
+        if any(record.head(lost).award_id == award_id for b in completion.breaks for lost in b.lost):
+            breaks = tuple(
+                replace(b, lost=tuple(lost for lost in b.lost if record.head(lost).award_id != award_id))
+                for b in completion.breaks
+            )
+            record = _with_completion(record, replace(completion, breaks=breaks))
+    return record
 
 
 def _revocation_requested(record: Record, fact: e.RevocationRequested) -> Record:

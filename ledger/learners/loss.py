@@ -3,7 +3,8 @@ Holding what was completed, when components are lost or rules are revised.
 
 - Other live awards are tried first; else the break is recorded with its due date, the learner is told,
   and at the due date the policy for that cause acts. An appeal stops the clock.
-- What suspended a milestone lifts with its cause. What voiding takes away is voided, whatever the policy.
+- What suspended a milestone lifts with its cause, though other components may still be lost;
+  a component that is back is acted upon no more. What voiding takes away is voided, whatever the policy.
 - A version activated for holders moves those who fit it; who does not is queued for review.
 """
 
@@ -37,7 +38,7 @@ _CAUSES: dict[str, Cause] = {"expired": "expired", "lapsed": "expired", "revoked
 
 def hold(record: Record, completion: Completion, newest: ActiveStack | None, setting: Setting) -> Iterator[list[Event]]:
     """Yield groups of facts that an open completion calls for; the first is recorded before looking again."""
-    lost = _lost(record, completion, setting.now)
+    lost = lost_of(record, completion, setting.now)
     if not lost:
         if completion.breaks or _suspended_by_stack(record, completion):
             yield _mended(record, completion, completion.version, completion.awards, setting)
@@ -54,7 +55,7 @@ def hold(record: Record, completion: Completion, newest: ActiveStack | None, set
             yield facts
 
 
-def _lost(record: Record, completion: Completion, now: datetime) -> dict[str, Cause | Literal["voided"]]:
+def lost_of(record: Record, completion: Completion, now: datetime) -> dict[str, Cause | Literal["voided"]]:
     """Return the awards of the basis that no longer count, by cause; what was renewed lives on."""
     lost: dict[str, Cause | Literal["voided"]] = {}
     for award_id in completion.awards:
@@ -105,10 +106,14 @@ def _break(
         if new:
             yield _broken(record, completion, new, cause, setting)
     for b in completion.breaks:
-        if not b.decided and b.due_at <= setting.now and not _appealed(record, award):
+        if b.threatens and b.due_at <= setting.now and not _appealed(record, award):
             facts = _act(record, award, b, setting)
             if facts:
                 yield facts
+    if "stack" in award.suspensions and not any(
+        b.lost and b.policy == "suspend" and b.due_at <= setting.now for b in completion.breaks
+    ):
+        yield [AwardReinstated(effective_at=setting.now, award_id=award.award_id, lifts="stack")]
 
 
 def _broken(
@@ -165,7 +170,7 @@ def _act(record: Record, award: Award, b: Break, setting: Setting) -> list[Event
                 AwardSuspended(effective_at=setting.now, award_id=award.award_id, cause="stack", break_id=b.break_id)
             ]
         case "review":
-            return _queue_review(record, award, ids.derived("que", b.break_id), "stack broken", setting)
+            return queue_review(record, award, ids.derived("que", b.break_id), "stack broken", setting)
         case "lapse":
             return [AwardLapsed(effective_at=setting.now, award_id=award.award_id, break_id=b.break_id)]
         case "revoke":
@@ -181,10 +186,11 @@ def _revise(record: Record, completion: Completion, newest: ActiveStack, setting
     if done is not None:
         return _mended(record, completion, newest.version, done.awards, setting)
     queue_id = ids.derived("que", completion.completion_id, "revised", newest.version)
-    return _queue_review(record, record.head(completion.award_id), queue_id, "stack revised", setting)
+    return queue_review(record, record.head(completion.award_id), queue_id, "stack revised", setting)
 
 
-def _queue_review(record: Record, award: Award, queue_id: str, reason: str, setting: Setting) -> list[Event]:
+def queue_review(record: Record, award: Award, queue_id: str, reason: str, setting: Setting) -> list[Event]:
+    """Return the entry that lets a person decide, unless it waits or was decided already."""
     if queue_id in record.queued or queue_id in record.decided:
         return []
     return [

@@ -4,6 +4,7 @@ Settling: what follows by rule alone from what a learner holds.
 - An award past its `valid_until` is recorded as expired.
 - A stack that live awards satisfy is completed, once; its milestone is awarded, or queued where a person confirms.
   One append holds both, and chains follow in the same append.
+- A withdrawn endorsement queues a review of the awards made under it.
 - A completion pins its stack version; what becomes of it later is kept in loss.py.
 - A milestone that lapsed or was revoked by rule can be earned again; one revoked by hand needs a person;
   after expiry, or when declined, a newer component is needed.
@@ -23,8 +24,8 @@ from ledger.event import Event
 from ledger.events import AchievementAwarded, AwardExpired, AwardQueued, Basis, StackCompleted
 from ledger.learners.evolve import evolve, folded
 from ledger.learners.holdings import holdings
-from ledger.learners.loss import hold
-from ledger.learners.record import Completion, Record
+from ledger.learners.loss import hold, queue_review
+from ledger.learners.record import Award, Completion, Record
 
 
 def settle(record: Record, setting: Setting) -> list[Event]:
@@ -66,6 +67,9 @@ def _next(record: Record, setting: Setting) -> Iterator[list[Event]]:
     for award in record.awards.values():
         if award.ended is None and not award.stands(setting.now) and award.valid_until is not None:
             yield [AwardExpired(effective_at=award.valid_until, award_id=award.award_id)]
+    for award in record.awards.values():
+        if award.stands(setting.now):
+            yield from _endorsements_lost(record, award, setting)
     active = setting.catalogue.active_stacks(setting.now) if record.awards else ()
     newest = {stack.stack_id: stack for stack in active}
     for completion in record.completions.values():
@@ -75,6 +79,16 @@ def _next(record: Record, setting: Setting) -> Iterator[list[Event]]:
         facts = _complete(record, stack, setting)
         if facts:
             yield facts
+
+
+def _endorsements_lost(record: Record, award: Award, setting: Setting) -> Iterator[list[Event]]:
+    """Yield a review for each endorsement withdrawn of the version that was earned; nothing is lost by it."""
+    for endorsement in setting.catalogue.achievement_version(award.achievement_id, award.version).endorsements:
+        if endorsement.withdrawn is not None:
+            queue_id = ids.derived("que", award.award_id, endorsement.id)
+            facts = queue_review(record, award, queue_id, "endorsement withdrawn", setting)
+            if facts:
+                yield facts
 
 
 def _open(record: Record, completion: Completion, now: datetime) -> bool:

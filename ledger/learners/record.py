@@ -67,7 +67,11 @@ class Award(State, frozen=True, kw_only=True):
 
 
 class Break(State, frozen=True, kw_only=True):
-    """An open break of a completion; `decided` once a person decided that nothing more follows from it."""
+    """
+    A break of an open completion; `decided` once a person decided that nothing more follows from it.
+
+    `lost` names what is still lost: a component that is back leaves it.
+    """
 
     break_id: str
     lost: tuple[str, ...]
@@ -75,6 +79,11 @@ class Break(State, frozen=True, kw_only=True):
     policy: Policy
     due_at: datetime
     decided: bool = False
+
+    @property
+    def threatens(self) -> bool:
+        """Whether something may follow from it yet."""
+        return bool(self.lost) and not self.decided
 
 
 class Completion(State, frozen=True, kw_only=True):

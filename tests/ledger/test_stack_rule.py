@@ -78,6 +78,12 @@ def test_at_least_counts_nested_nodes_as_one_each() -> None:
     assert completion(5, "a", "b", "c") == complete(rule, [held("a", 1), held("b", 2), held("c", 5)])
 
 
+def test_at_least_takes_no_more_than_it_needs_and_the_earliest() -> None:
+    rule = parse({"all": [{"at_least": 1, "of": of("a", "b")}, leaf("c")]})
+
+    assert completion(9, "b", "c") == complete(rule, [held("a", 2), held("b", 1), held("c", 9)])
+
+
 def test_credits_are_summed_as_decimals() -> None:
     rule = parse({"credits": 0.3, "of": of("a", "b", "c")})
     tenths = [held(name, day, credits_="0.1") for day, name in enumerate("abc")]
@@ -155,6 +161,15 @@ def test_what_was_complete_once_stays_so_when_time_passes() -> None:
     complete_then = [held("a", 0), held("b", 5)]
 
     assert completion(5, "a", "b") == complete(rule, [*complete_then, held("c", 900, version=2)])
+
+
+def test_an_unrelated_award_on_the_31st_lets_nothing_older_in() -> None:
+    """A month before 31 March is 28 February at that hour, earlier than a month before 30 March at noon."""
+    rule = parse({"any": [{"all": [leaf("a", earned_within="P1M"), leaf("b")]}, all_of("c", "d")]})
+    a, b, c = held("a", 58.25), held("b", 88.5), held("c", 89)
+
+    assert (2, 30, 31) == (a.effective_at.month, b.effective_at.day, c.effective_at.day)
+    assert complete(rule, [a, b, c]) is None
 
 
 # Several awards that offer themselves for one leaf: substitutions
@@ -240,7 +255,7 @@ def test_progress_counts_and_names_what_would_close_it() -> None:
 
     shown = progress(rule, [held("a"), held("b")], offers("a", "b", "c", "d"))
 
-    assert (2, 3, False) == (shown.have, shown.need, shown.satisfied)
+    assert (Decimal(2), Decimal(3), False) == (shown.have, shown.need, shown.satisfied)
     assert ("c", "d") == shown.closes
     assert [None, None, "award", "award"] == [node.short for node in shown.of]
 

@@ -42,9 +42,9 @@ def satisfied(document: dict[str, Any], chosen: list[Holding]) -> bool:
         case {"any": nodes}:
             return any(satisfied(node, chosen) for node in nodes)
         case {"at_least": count, "of": nodes, "distinct_by": key}:
-            return len(worth_by_group(nodes, key, chosen)) >= count
+            return len(worth_by_group(nodes, key, chosen)) >= int(count)
         case {"at_least": count, "of": nodes}:
-            return sum(satisfied(node, chosen) for node in nodes) >= count
+            return sum(satisfied(node, chosen) for node in nodes) >= int(count)
         case {"credits": amount, "of": nodes}:
             return sum(worth_by_group(nodes, document.get("distinct_by"), chosen).values()) >= Decimal(str(amount))
     return bool(counting(document, chosen))
@@ -80,7 +80,7 @@ def back(instant: datetime, months: int) -> datetime:
 def worth_by_group(nodes: list[dict[str, Any]], key: str | None, chosen: list[Holding]) -> dict[str, Decimal]:
     worth: dict[str, Decimal] = {}
     for one in (one for node in nodes for one in counting(node, chosen)):
-        group = f"group {one.groups[key]}" if key in one.groups else f"award {one.award_id}"
+        group = f"group {one.groups[key]}" if key and key in one.groups else f"award {one.award_id}"
         worth[group] = max(worth.get(group, Decimal(0)), one.credits)
     return worth
 

@@ -144,6 +144,14 @@ class Story:
         self.catalogue = defined(self.catalogue, at=self.now, **more)
         return self
 
+    def happen(self, stream: str, fact: Event) -> None:
+        """Let something be defined or said about people that no builder covers."""
+        actor = Actor(id="t", role="operator", client="test")
+        position = self.catalogue.position + 1
+        self.catalogue = self.catalogue.apply(
+            Recorded(position=position, stream=stream, version=1, recorded_at=self.now, fact=fact, actor=actor)
+        )
+
     def do(self, command: c.LearnerCommand) -> list[Event]:
         """Decide and record; deciding again must record nothing, and settling must have an end."""
         setting = Setting(now=self.now, catalogue=self.catalogue)

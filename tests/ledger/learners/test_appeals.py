@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from ledger import errors
 from ledger.events import AwardQueued, NoticeGiven
 from ledger.learners import commands as c
@@ -140,3 +142,55 @@ def test_there_is_nothing_to_appeal_against_in_a_live_award() -> None:
 
     told.refused(lodge(award_id=award_id), errors.Invalid)
     assert 0 == told.count_of(AwardQueued)
+
+
+def test_a_second_appeal_never_worsens_what_the_first_gave() -> None:
+    told = failed(score=45)
+    told.do(lodge("asm_evd_1_tom"))
+    told.do(decide(upheld=True, score=75))
+    told.define(roles=[("jack", "adjudicator")])
+    told.do(lodge("asm_evd_1_tom", appeal_id="app_2"))
+
+    told.do(c.DecideAppeal(learner_id=ANA, appeal_id="app_2", by="jack", upheld=True, reason=WHY))
+
+    assert {"score": Decimal(75)} == told.holds(WELDING).results
+
+
+def test_an_appeal_against_one_judgement_never_worsens_the_result_of_another() -> None:
+    told = story({WELDING: micro(WELDING, assessors_required=2)})
+    evidence_id = told.submit(WELDING)
+    told.assess(evidence_id, "tom", score=55)
+    told.assess(evidence_id, "tea", score=90)
+    told.do(lodge(f"asm_{evidence_id}_tom"))
+
+    told.do(decide(upheld=True, score=60))
+
+    assert {"score": Decimal(90)} == told.holds(WELDING).results
+
+
+def test_the_result_of_an_appeal_is_one_that_the_achievement_describes() -> None:
+    told = failed()
+    told.do(lodge("asm_evd_1_tom"))
+    command = decide(upheld=True)
+
+    told.refused(replace(command, results={"luck": Decimal(1)}), errors.IncompleteJudgement)
+
+
+def test_an_appeal_gives_no_award_for_withdrawn_evidence() -> None:
+    told = failed()
+    told.do(lodge("asm_evd_1_tom"))
+    told.do(c.WithdrawEvidence(learner_id=ANA, evidence_id="evd_1", by=ANA))
+
+    told.do(decide(upheld=True, score=52))
+
+    assert told.lacks(WELDING)
+
+
+def test_there_is_nothing_to_appeal_against_in_an_award_that_ran_out_recorded_or_not() -> None:
+    told = story({WELDING: micro(WELDING, valid_for="P10D")})
+    award_id = told.earn(WELDING)
+    told.later("P10D")
+
+    told.refused(lodge(award_id=award_id), errors.Invalid)
+    told.settle()
+    told.refused(lodge(award_id=award_id), errors.Invalid)

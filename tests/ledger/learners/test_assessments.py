@@ -8,7 +8,6 @@ import pytest
 
 from ledger import errors, events
 from ledger.definition import Criteria, Criterion, Level, ResultDescription
-from ledger.event import Actor, Recorded
 from ledger.events import (
     AchievementAwarded,
     AdjudicationRequested,
@@ -49,22 +48,14 @@ def test_nobody_judges_their_own_evidence() -> None:
 
 def test_a_linked_account_is_the_same_person() -> None:
     told = story({"welding": micro("welding")})
-    linked = events.AccountLinked(effective_at=START, account=ANA, linked_by="rae")
-    actor = Actor(id="t", role="operator", client="test")
-    told.catalogue = told.catalogue.apply(
-        Recorded(position=99, stream="person-tom", version=9, recorded_at=START, fact=linked, actor=actor)
-    )
+    told.happen("person-tom", events.AccountLinked(effective_at=START, account=ANA, linked_by="rae"))
 
     told.refused(assessment(told.submit("welding"), "tom"), errors.OwnEvidence)
 
 
 def test_the_recused_do_not_judge() -> None:
     told = story({"welding": micro("welding")})
-    declared = events.ConflictDeclared(effective_at=START, learner=ANA)
-    actor = Actor(id="t", role="operator", client="test")
-    told.catalogue = told.catalogue.apply(
-        Recorded(position=99, stream="person-tom", version=9, recorded_at=START, fact=declared, actor=actor)
-    )
+    told.happen("person-tom", events.ConflictDeclared(effective_at=START, learner=ANA))
 
     told.refused(assessment(told.submit("welding"), "tom"), errors.Recused)
 
@@ -284,3 +275,29 @@ def test_evidence_from_a_file_is_judged_as_a_whole() -> None:
     told.assess("e1", results={}, met=True, batch_id="b1")
 
     assert not told.lacks("welding")
+
+
+def test_an_amended_judgement_awards_nothing_for_withdrawn_evidence() -> None:
+    told = story({"welding": micro("welding")})
+    told.assess(told.submit("welding"), score=45)
+    told.do(c.WithdrawEvidence(learner_id=ANA, evidence_id="evd_1", by=ANA))
+    results = {"score": Decimal(80)}
+
+    told.do(c.AmendAssessment(learner_id=ANA, assessment_id="asm_evd_1_tom", by="tom", reason=WHY, results=results))
+
+    assert told.lacks("welding")
+
+
+def test_every_time_an_award_loses_its_judgement_a_person_looks_at_it() -> None:
+    told = story({"welding": micro("welding")})
+    told.earn("welding")
+    for score in (45, 80, 45):
+        told.do(
+            c.AmendAssessment(
+                learner_id=ANA, assessment_id="asm_evd_1_tom", by="tom", reason=WHY, results={"score": Decimal(score)}
+            )
+        )
+        for queue_id in list(told.record.queued):
+            told.do(c.ReviewAward(learner_id=ANA, queue_id=queue_id, by="rae", decision="keep", reason=WHY))
+
+    assert 2 == told.count_of(AwardQueued)

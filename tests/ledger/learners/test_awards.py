@@ -5,7 +5,7 @@ from datetime import timedelta
 from ledger import errors
 from ledger.events import AchievementAwarded, AwardExtended, AwardQueued, AwardRevoked, RevocationRequested
 from ledger.learners import commands as c
-from tests.ledger.learners.story import ANA, WHY, Story, all_of, badge, evidence, micro, stack, story
+from tests.ledger.learners.story import ANA, START, WHY, Story, all_of, badge, evidence, micro, stack, story
 from tests.ledger.learners.test_milestones import BADGES, MICROS, SAFETY, WELDING, chained, maker, on_loss
 
 
@@ -219,3 +219,36 @@ def test_a_learner_may_hold_a_badge_that_no_stack_names() -> None:
 
     assert [] == told.settle()
     assert not told.lacks("lone")
+
+
+def test_withdrawn_evidence_renews_nothing() -> None:
+    told = story({WELDING: micro(WELDING)})
+    old = told.earn(WELDING)
+    told.later("P1D").assess(told.submit(WELDING, evidence_id="e1"))
+    told.do(c.WithdrawEvidence(learner_id=ANA, evidence_id="e1", by=ANA))
+
+    told.refused(c.RenewAward(learner_id=ANA, award_id=old, evidence_id="e1", by="rae"), errors.EvidenceClosed)
+
+
+def test_renewal_lifts_no_suspension() -> None:
+    told = story({WELDING: micro(WELDING)})
+    old = told.earn(WELDING)
+    told.later("P1D").assess(told.submit(WELDING, evidence_id="e1"))
+    told.do(c.SuspendAward(learner_id=ANA, award_id=old, by="rae", reason=WHY))
+
+    told.refused(c.RenewAward(learner_id=ANA, award_id=old, evidence_id="e1", by="rae"), errors.NotLive)
+
+
+def test_renewal_rests_on_evidence_that_is_newer_and_still_valid() -> None:
+    told = story({WELDING: micro(WELDING, valid_for="P10D")})
+    told.assess(told.submit(WELDING, evidence_id="e1"))
+    old = told.holds(WELDING).award_id
+    earlier = START - timedelta(days=5)
+    told.assess(told.submit(WELDING, evidence_id="e2", submitted_at=earlier), assessed_at=earlier)
+    told.refused(c.RenewAward(learner_id=ANA, award_id=old, evidence_id="e2", by="rae"), errors.EvidenceClosed)
+    told.later("P1D").assess(told.submit(WELDING, evidence_id="e3"))
+    until = told.now + timedelta(days=30)
+    told.do(c.ExtendAward(learner_id=ANA, award_id=old, by="rae", reason=WHY, valid_until=until))
+    told.later("P10D")
+
+    told.refused(c.RenewAward(learner_id=ANA, award_id=old, evidence_id="e3", by="rae"), errors.EvidenceClosed)

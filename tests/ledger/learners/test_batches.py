@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from ledger.events import AchievementAwarded, AwardRevoked, EvidenceSubmitted, StackBasisReplaced
+from ledger.events import AchievementAwarded, AwardQueued, AwardRevoked, EvidenceSubmitted, StackBasisReplaced
 from ledger.learners import commands as c
-from tests.ledger.learners.story import ANA, Story, micro, stack, story
+from tests.ledger.learners.story import ANA, WHY, Story, micro, stack, story
 from tests.ledger.learners.test_milestones import BADGES, DESIGN, MICROS, SAFETY, WELDING, chained, maker, on_loss
 
 
@@ -95,3 +95,46 @@ def test_a_batch_that_recorded_nothing_for_the_learner_voids_nothing() -> None:
     void(told)
 
     assert not told.lacks(WELDING)
+
+
+def test_an_award_and_its_renewal_from_one_batch_fall_together() -> None:
+    told = story({WELDING: micro(WELDING)})
+    from_file(told, WELDING, "e1")
+    old = told.holds(WELDING).award_id
+    told.later("P1D")
+    from_file(told, WELDING, "e2")
+    told.do(c.RenewAward(learner_id=ANA, award_id=old, evidence_id="e2", by="rae"))
+
+    void(told)
+
+    assert told.lacks(WELDING)
+
+
+def test_voiding_an_award_in_the_middle_of_renewals_leaves_one_live_award() -> None:
+    told = story({WELDING: micro(WELDING)})
+    first = told.earn(WELDING)
+    told.later("P1D")
+    from_file(told, WELDING, "e1")
+    told.do(c.RenewAward(learner_id=ANA, award_id=first, evidence_id="e1", by="rae"))
+    second = told.holds(WELDING).award_id
+    told.later("P1D").assess(told.submit(WELDING, evidence_id="e2"))
+    told.do(c.RenewAward(learner_id=ANA, award_id=second, evidence_id="e2", by="rae"))
+    third = told.holds(WELDING).award_id
+
+    void(told)
+
+    assert [third] == [a.award_id for a in told.record.awards.values() if a.stands(told.now)]
+
+
+def test_undoing_a_batch_leaves_an_award_that_a_person_decided_to_keep() -> None:
+    told = maker()
+    told.earn(WELDING)
+    told.do(c.AmendAssessment(learner_id=ANA, assessment_id="asm_evd_1_tom", by="tom", met=False, reason=WHY))
+    queue_id = told.last(AwardQueued).queue_id
+    told.do(c.ReviewAward(learner_id=ANA, queue_id=queue_id, by="rae", decision="keep", reason=WHY))
+    from_file(told, SAFETY, "e1")
+
+    void(told)
+
+    assert not told.lacks(WELDING)
+    assert 1 == told.count_of(AwardQueued)

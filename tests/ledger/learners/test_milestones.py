@@ -8,13 +8,16 @@ from ledger import errors
 from ledger.definition import LossPolicy, OnLoss
 from ledger.events import (
     AchievementAwarded,
+    AchievementEndorsed,
     AwardExpired,
     AwardQueued,
     AwardReinstated,
     AwardSuspended,
+    EndorsementWithdrawn,
     StackBasisReplaced,
     StackBroken,
     StackCompleted,
+    StackRetired,
 )
 from ledger.learners import commands as c
 from tests.ledger.learners.story import ANA, START, WHY, Story, all_of, badge, micro, stack, story
@@ -366,3 +369,76 @@ def test_a_substituted_award_stands_for_a_component_of_one_stack() -> None:
     told.settle()
 
     assert {told.holds(WELDING).award_id, told.holds(DESIGN).award_id} == set(told.holds("maker").basis.awards)
+
+
+def test_a_withdrawn_endorsement_queues_a_review_and_takes_nothing() -> None:
+    told = story({WELDING: micro(WELDING)})
+    endorsed = AchievementEndorsed(effective_at=START, endorsement_id="end_1", version=1, partner="p", statement="s")
+    withdrawn = EndorsementWithdrawn(effective_at=START, endorsement_id="end_1", reason="r")
+    told.happen(f"achievement-{WELDING}", endorsed)
+    told.earn(WELDING)
+    told.happen(f"achievement-{WELDING}", withdrawn)
+
+    told.settle()
+
+    assert "endorsement withdrawn" == told.last(AwardQueued).reason
+    assert told.holds(WELDING).live(told.now)
+
+
+def test_a_retired_stack_completes_no_more_and_holders_keep_theirs() -> None:
+    held, late = maker(), maker()
+    held.earn(WELDING, SAFETY)
+    for told in (held, late):
+        told.happen("stack-maker-stack", StackRetired(effective_at=START, retired_by="d", reason="r"))
+
+    late.earn(WELDING, SAFETY)
+
+    assert [] == held.settle()
+    assert not held.lacks("maker")
+    assert late.lacks("maker")
+
+
+def test_a_suspension_by_rule_lifts_with_its_cause_though_another_component_is_lost() -> None:
+    told = maker(OnLoss(suspended=LossPolicy(policy="suspend"), revoked=LossPolicy(policy="keep")))
+    told.earn(WELDING, SAFETY)
+    award = told.holds(SAFETY).award_id
+    told.revoke(WELDING)
+    told.do(c.SuspendAward(learner_id=ANA, award_id=award, by="rae", reason=WHY))
+    told.settle()
+    assert not told.holds("maker").live(told.now)
+
+    told.do(c.ReinstateAward(learner_id=ANA, award_id=award, by="rae", reason=WHY))
+    told.settle()
+
+    assert told.holds("maker").live(told.now)
+
+
+def test_a_component_that_is_back_is_not_acted_upon_though_another_is_lost() -> None:
+    told = maker(OnLoss(suspended=LossPolicy(policy="lapse", grace="P14D"), revoked=LossPolicy(policy="keep")))
+    told.earn(WELDING, SAFETY)
+    award = told.holds(SAFETY).award_id
+    told.revoke(WELDING)
+    told.do(c.SuspendAward(learner_id=ANA, award_id=award, by="rae", reason=WHY))
+    told.settle()
+    told.do(c.ReinstateAward(learner_id=ANA, award_id=award, by="rae", reason=WHY))
+    told.settle()
+
+    told.later("P14D").settle()
+    assert not told.lacks("maker")
+    told.do(c.SuspendAward(learner_id=ANA, award_id=award, by="rae", reason=WHY))
+    told.settle()
+
+    assert told.now + timedelta(days=14) == told.last(StackBroken).due_at
+
+
+def test_what_waits_for_confirmation_is_confirmed_though_a_component_was_renewed() -> None:
+    told = maker(awarding="confirm")
+    told.earn(WELDING, SAFETY)
+    told.later("P1D").assess(told.submit(SAFETY, evidence_id="e1"))
+    old = told.holds(SAFETY).award_id
+    told.do(c.RenewAward(learner_id=ANA, award_id=old, evidence_id="e1", by="rae"))
+    told.settle()
+
+    told.do(c.ConferAward(learner_id=ANA, queue_id=told.last(AwardQueued).queue_id, by="rae"))
+
+    assert not told.lacks("maker")

@@ -1,0 +1,132 @@
+"""The composition root of the service: a ledger, its views and what follows it, behind the HTTP resources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.common import resolve_schema_cls
+from flask import Flask, Response, request
+from flask_smorest import Api
+
+from api import answers, auth, door, problems
+from api.answers import Json
+from api.imports.case import PackageSchema
+from api.problems import NOT_ACCEPTABLE
+from api.resources import (
+    achievements,
+    appeals,
+    awards,
+    batches,
+    documentation,
+    evidence,
+    frameworks,
+    health,
+    imports,
+    learners,
+    people,
+    queues,
+    stacks,
+    stats,
+)
+from api.schemas.definitions import CatalogueFileSchema
+from api.schemas.fields import IDENTIFIER
+from consumers.run import Followers
+from ledger.application import Ledger
+from projections.views import Views
+
+VERSION = "1.0.0"
+RESOURCES = (
+    achievements, stacks, frameworks, people, learners, evidence, appeals,
+    awards, queues, imports, batches, stats, health,
+)  # fmt: skip
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_DESCRIPTION = (
+    "Evidence, assessments, awards of micro-credentials, and the milestone badges they stack into. "
+    "Commands answer with the position in the log at which they stand; pass it as `at_least` to read what follows. "
+    "Every POST takes an `Idempotency-Key`. "
+    "Errors are RFC 9457 problems whose `type` leads to the rule that was broken."
+)
+
+
+def create_app(ledger: Ledger, views: Views, followers: Followers | None = None) -> Flask:
+    """
+    Return the service over *ledger* and *views*.
+
+    *followers* carry out what follows from imports before those answer; without them the views follow by themselves
+    and automations are somebody else's.
+    """
+    app = Flask(__name__, static_folder="static", static_url_path="/static")
+    app.json = Json(app)
+    app.config.update(MAX_CONTENT_LENGTH=door.BODY_MAX, PROPAGATE_EXCEPTIONS=False)
+    app.url_map.strict_slashes = False
+    app.url_map.converters |= {"id": door.IdConverter, "number": door.NumberConverter}
+    app.extensions["ledger"] = ledger
+    app.extensions["views"] = views
+    app.extensions["failing"] = dict if followers is None else followers.failing
+    app.extensions["catch_up"] = _catching_up(ledger, views, followers)
+    api = Api(app, spec_kwargs=_spec())
+    api.register_converter(door.IdConverter, lambda _: {"type": "string", "pattern": f"^{IDENTIFIER}$"})
+    door.describe_shared(api.spec)
+    problems.install(app)
+    auth.install(app)
+    app.before_request(_negotiate)
+    app.after_request(_harden)
+    for resource in RESOURCES:
+        api.register_blueprint(resource.blueprint)
+    app.register_blueprint(documentation.blueprint)
+    api.spec.components.schema("CatalogueFile", schema=CatalogueFileSchema)
+    api.spec.components.schema("CasePackage", schema=PackageSchema)
+    answers.describe(api.spec)
+    app.extensions["openapi"] = json.loads(app.json.dumps(api.spec.to_dict()))
+    return app
+
+
+def _spec() -> dict[str, Any]:
+    return {
+        "title": "Competency ledger",
+        "version": VERSION,
+        "openapi_version": "3.1.0",
+        "info": {"description": _DESCRIPTION},
+        "security": [{"key": []}],
+        "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_body_name),
+    }
+
+
+def _body_name(schema: Any) -> str:
+    """Bodies and answers are different shapes, even of the same thing: `DraftAchievementBody`, `Achievement`."""
+    name = str(getattr(resolve_schema_cls(schema), "__name__", schema))
+    return f"{name.removesuffix('Schema')}Body"
+
+
+def _catching_up(ledger: Ledger, views: Views, followers: Followers | None) -> Callable[[], object]:
+    if followers is not None:
+        return followers.catch_up
+    return lambda: views.catch_up(ledger.store)
+
+
+def _negotiate() -> None:
+    """Refuse a client that takes no JSON, before anything is done for it."""
+    if request.endpoint in auth.PUBLIC or "Accept" not in request.headers:
+        return
+    if not any(request.accept_mimetypes[media] for media in ("application/json", problems.MEDIA_TYPE)):
+        raise problems.Problem(NOT_ACCEPTABLE, "The answer would be JSON, which the Accept header leaves out.")
+
+
+def _harden(response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    open_to_all = request.endpoint in auth.PUBLIC
+    response.headers["Cache-Control"] = "no-cache" if open_to_all else "no-store"
+    return response

@@ -1,0 +1,111 @@
+"""`ledger transcript` and `ledger progress`: one learner, as of any moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from api.commands.instants import Day, Moment
+from api.commands.options import reading
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ledger import Ledger
+    from ledger.catalogue import Catalogue
+    from ledger.event import Recorded
+
+_AT = click.option("--at", type=Moment(), help="As was known then: a position, an instant, or a date.")
+_ON = click.option("--on", type=Day(), help="As was valid then: a date or an instant.")
+
+
+class _Known(NamedTuple):
+    learner_id: str
+    facts: list[Recorded]
+    catalogue: Catalogue
+    on: datetime
+
+
+@click.command("transcript")
+@click.argument("learner_ref")
+@_AT
+@_ON
+@click.option("--full", is_flag=True, help="Evidence and assessments too, and every award with its history.")
+@reading
+def transcript_(learner_ref: str, at: Any, on: Any, full: bool, as_json: bool) -> None:
+    """Show a learner's transcript: live awards with hours and credits."""
+    from api.commands.opening import opened
+    from api.commands.output import show_json, show_table
+    from projections.transcript import transcript
+
+    with opened() as ledger_at:
+        ledger_at.follow()
+        known = _known(ledger_at.ledger, learner_ref, at, on)
+        document = transcript(known.learner_id, known.facts, known.catalogue, known.on, "full" if full else "official")
+    if as_json:
+        show_json({"learner_ref": learner_ref, **_fields(document)})
+        return
+    rows = [
+        (
+            award.name,
+            award.status,
+            f"{award.effective_at:%Y-%m-%d}",
+            _until(award.valid_until),
+            award.credits,
+            award.hours,
+        )
+        for award in document.awards
+    ]
+    show_table(("award", "status", "since", "until", "credits", "hours"), rows, empty="No awards.")
+    click.echo(f"{document.legend}")
+
+
+@click.command("progress")
+@click.argument("learner_ref")
+@_AT
+@_ON
+@reading
+def progress_(learner_ref: str, at: Any, on: Any, as_json: bool) -> None:
+    """Show what a learner has of each milestone, what is missing, and what would close it."""
+    from api.commands.opening import opened
+    from api.commands.output import show_json
+    from projections.progress import progress
+
+    with opened() as ledger_at:
+        ledger_at.follow()
+        known = _known(ledger_at.ledger, learner_ref, at, on)
+        document = progress(known.learner_id, known.facts, known.catalogue, known.on)
+    if as_json:
+        show_json({"learner_ref": learner_ref, **_fields(document)})
+        return
+    for stack in document.stacks:
+        click.echo(f"{stack.milestone_name}: {' '.join(stack.sentences)}")
+    if not document.stacks:
+        click.echo("No milestones are defined.")
+
+
+def _known(ledger: Ledger, ref: str, at: Any, on: Any) -> _Known:
+    """Return what was known of a learner *at* a moment, and the day asked about: that of *at* unless *on* says another."""
+    from api.commands.opening import learner_id
+
+    learner, store = learner_id(ledger, ref), ledger.store
+    if at is None:
+        return _Known(learner, ledger.facts(f"learner-{learner}"), ledger.catalogue(), on or ledger.now())
+    if isinstance(at, int) and at > store.head():
+        raise click.UsageError(f"The log ends at position {store.head()}.")
+    until = at if isinstance(at, int) else store.position_at(at)
+    facts = ledger.facts(f"learner-{learner}", until=until)
+    if not facts:
+        raise click.UsageError(f"Nothing was known of {ref!r} then.")
+    if on is None:
+        on = at if not isinstance(at, int) else store.read_log(at - 1, 1)[0].recorded_at
+    return _Known(learner, facts, ledger.catalogue_at(until), on)
+
+
+def _fields(document: Any) -> dict[str, Any]:
+    return {name: getattr(document, name) for name in document.__struct_fields__}
+
+
+def _until(instant: datetime | None) -> str:
+    return "" if instant is None else f"{instant:%Y-%m-%d}"

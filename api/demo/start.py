@@ -1,0 +1,95 @@
+"""The demo: a ledger with the sample college in it, served on loopback, with keys and a tour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from api.demo import story
+from api.demo.telling import tell
+from api.keys import create_key
+from api.serving import free_port, serve
+from consumers.run import Followers
+from ledger import Ledger
+from ledger.events import AchievementAwarded, EvidenceSubmitted
+from ledger.settings import Settings
+from projections.views import Views
+
+GOOD_FOR = timedelta(days=1)
+HOLDERS = {
+    "learner": "s1003",
+    "assessor": "mensah",
+    "adjudicator": "lindqvist",
+    "designer": story.DESIGNER,
+    "quality_reviewer": story.BOARD,
+    "partner": story.PARTNER,
+    "registrar": story.REGISTRAR,
+    "auditor": "ada.auditor",
+    "privacy_officer": "piet.privacy",
+    "operator": "olga.operator",
+    "service": "learning-platform",
+}
+
+
+def demonstrate(directory: Path, host: str, port: int, say: Callable[[str], Any]) -> None:
+    """Serve the sample college from *directory*, made there if it is new, until interrupted."""
+    directory.mkdir(parents=True, exist_ok=True)
+    settings = Settings(database=directory / "ledger.db")
+    new = not settings.database.exists()
+    ledger = Ledger.open(settings, create=True)
+    views = Views(settings.views)
+    followers = Followers(ledger, views, settings.followers)
+    try:
+        if new:
+            tell(ledger, followers)
+        keys = {
+            role: create_key(ledger, role, ref, expires=ledger.now() + GOOD_FOR).key for role, ref in HOLDERS.items()
+        }
+
+        def listening(address: str) -> None:
+            say("\n".join(welcome(ledger, address, keys)))
+
+        serve(ledger, views, followers, host, free_port(host, port), listening)
+    finally:
+        followers.close()
+        views.close()
+        ledger.close()
+
+
+def welcome(ledger: Ledger, address: str, keys: dict[str, str]) -> Iterator[str]:
+    """Yield the lines that greet who started the demo."""
+    yield f"The sample college is at {address}, its API documented at {address}/docs"
+    yield ""
+    yield "Keys, shown this once and good for a day:"
+    yield from (f"  {role:<17}{key}  ({HOLDERS[role]})" for role, key in keys.items())
+    yield ""
+    yield f"A tour: {story.LEARNERS['s1003']} lacks one of two for the milestone Data Foundations."
+    yield from tour(ledger, address, keys)
+    yield ""
+    yield "Stop with Ctrl-C."
+
+
+def tour(ledger: Ledger, address: str, keys: dict[str, str]) -> list[str]:
+    """Return five commands: progress, the queue, a judgement, the transcript with its milestone, and why."""
+    chiara, amara = (ledger.identities.register("learner", [ref])[ref] for ref in ("s1003", "s1001"))
+    facts = [recorded.fact for recorded in ledger.facts(f"learner-{chiara}")]
+    waiting = [fact.evidence_id for fact in facts if isinstance(fact, EvidenceSubmitted)][-1]
+    badge = next(
+        recorded.fact.award_id
+        for recorded in ledger.facts(f"learner-{amara}")
+        if isinstance(recorded.fact, AchievementAwarded) and recorded.fact.achievement_id == "data-analyst-badge"
+    )
+
+    def curl(role: str, path: str, *more: str) -> str:
+        return " ".join(["curl -s", f"-H 'Authorization: Bearer {keys[role]}'", *more, f"{address}{path}"])
+
+    body = "-H 'Content-Type: application/json' -d '{\"results\": {\"score\": 84}}'"
+    return [
+        curl("learner", f"/learners/{chiara}/progress"),
+        curl("assessor", "/queues/assessment"),
+        curl("assessor", f"/learners/{chiara}/evidence/{waiting}/assessments", body),
+        curl("learner", f"/learners/{chiara}/transcript"),
+        curl("auditor", f"/awards/{badge}/why"),
+    ]

@@ -1,0 +1,63 @@
+"""A thread that does the same thing over and over, waits when there is nothing to do, and is never silently dead."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Loop:
+    """
+    Calls *step* until stopped, and *wait* whenever it returns 0.
+
+    What fails is logged and tried again, after pauses that double; `failing` names it until it succeeds.
+    """
+
+    def __init__(self, name: str, step: Callable[[], int], wait: Callable[[], object]) -> None:
+        self.name = name
+        self.failing: str | None = None
+        self._step = step
+        self._wait = wait
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step under way."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but no longer than until stopped."""
+        self._stopping.wait(seconds)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            try:
+                if not self._step():
+                    self._wait()
+                self.failing, pause = None, _FIRST_PAUSE_SECONDS
+            except Exception as error:  # noqa: BLE001 -- a follower outlives whatever fails
+                self.failing = f"{type(error).__name__}: {error}"
+                _log.exception("%s failed; trying again in %s s", self.name, pause)
+                self.pause(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,80 @@
+"""Everything that follows the log of one ledger: the views, settling, the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from consumers.follow import Follower
+from consumers.looping import Loop
+from consumers.positions import Positions
+from consumers.when_due_then_act import Scheduler
+from consumers.when_holdings_or_stacks_change_then_settle import ABOUT_A_LEARNER, ABOUT_A_STACK, Settler
+from ledger import Ledger
+from projections.views import Views
+
+_WAIT_SECONDS = 0.25
+
+
+class Followers:
+    """
+    The followers of one ledger: run them in threads (`start`), or all at once to where nothing is left (`catch_up`).
+
+    Both may happen in several processes at the same time. *positions* is by default the file beside the views.
+    """
+
+    def __init__(self, ledger: Ledger, views: Views, positions: Path | None = None) -> None:
+        self._ledger = ledger
+        self._views = views
+        self._positions = Positions(positions or _beside(views.directory))
+        settler = Settler(ledger, views)
+        self.settling = Follower(
+            "settle", ledger.store, self._positions, settler.handle, (*ABOUT_A_LEARNER, *ABOUT_A_STACK)
+        )
+        self.scheduler = Scheduler(ledger, views, settler, self._positions)
+        self._projected = 0
+        self._projecting = Loop("project", self._project, lambda: ledger.store.wait(self._projected, _WAIT_SECONDS))
+        self._loops = (self._projecting, self.settling.loop, self.scheduler.loop)
+
+    def start(self) -> None:
+        """Catch up, then follow in threads."""
+        self._views.catch_up(self._ledger.store)
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self) -> None:
+        """Stop the threads, each after the step under way."""
+        for loop in reversed(self._loops):
+            loop.stop()
+
+    def close(self) -> None:
+        """Stop, and release the positions."""
+        self.stop()
+        self._positions.close()
+
+    def failing(self) -> dict[str, str]:
+        """Return by follower why it does not get on; empty while all is well."""
+        stopped = {loop.name: "not running" for loop in self._loops if not loop.running}
+        return stopped | {loop.name: loop.failing for loop in self._loops if loop.failing is not None}
+
+    def catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """
+        Settle, act on what is due, and bring the views up to date, until nothing more follows; return the position.
+
+        Works beside running threads and other processes.
+        """
+        while True:
+            self.settling.catch_up(progress)
+            self._views.catch_up(self._ledger.store, progress)
+            if not self.scheduler.act() and self.settling.position >= self._ledger.store.head():
+                return self._views.catch_up(self._ledger.store)
+
+    def _project(self) -> int:
+        taken = self._views.step(self._ledger.store)
+        self._projected = self._views.projected
+        return taken
+
+
+def _beside(views: Path) -> Path:
+    """`ledger-followers.db` beside `ledger-views`."""
+    return views.with_name(views.name.removesuffix("-views") + "-followers.db")

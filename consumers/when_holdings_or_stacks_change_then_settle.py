@@ -1,0 +1,119 @@
+"""
+When what a learner holds changes, or a stack takes effect: settle.
+
+Settling decides on the record as it is then, never on the fact that led here, and records nothing the second time;
+so facts may come twice, late, or to two processes at once. Facts recorded by settling itself are passed over:
+one settling goes on until nothing more follows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from ledger import Ledger
+from ledger.decider import SYSTEM
+from ledger.errors import RecordConflict, Refused
+from ledger.event import Actor, Event, Recorded
+from ledger.events import (
+    AchievementAwarded,
+    AchievementPublished,
+    AppealDecided,
+    AwardDeclined,
+    AwardExpired,
+    AwardExtended,
+    AwardLapsed,
+    AwardReinstated,
+    AwardReviewed,
+    AwardRevoked,
+    AwardSuspended,
+    ComponentSubstituted,
+    StackActivated,
+)
+from ledger.learners.commands import Settle
+from ledger.stack_rule import achievements
+from projections.award_register import holders
+from projections.learners import substituting
+from projections.views import Views
+
+SETTLER = Actor(id=SYSTEM, role="service", client="settler")
+
+ABOUT_A_LEARNER: tuple[type[Event], ...] = (
+    AchievementAwarded, AwardSuspended, AwardReinstated, AwardRevoked, AwardExpired, AwardLapsed, AwardExtended,
+    AwardDeclined, AwardReviewed, AppealDecided, ComponentSubstituted,
+)  # fmt: skip
+ABOUT_A_STACK: tuple[type[Event], ...] = (StackActivated, AchievementPublished)
+
+_AT_ONCE = 500
+
+_log = logging.getLogger(__name__)
+
+
+class Settler:
+    """Settles learners, many in one transaction."""
+
+    def __init__(self, ledger: Ledger, views: Views) -> None:
+        self._ledger = ledger
+        self._views = views
+
+    def handle(self, facts: list[Recorded]) -> None:
+        """Settle whomever *facts* concern."""
+        concerned = dict.fromkeys(
+            at.subject for at in facts if isinstance(at.fact, ABOUT_A_LEARNER) and at.actor.client != SETTLER.client
+        )
+        self.settle(concerned)
+        stacks = self._stacks(facts)
+        if stacks:
+            self.settle_holders(stacks)
+
+    def settle(self, learner_ids: Iterable[str]) -> int:
+        """Settle learners; return how many facts that recorded."""
+        wanted = list(learner_ids)
+        recorded = 0
+        for start in range(0, len(wanted), _AT_ONCE):
+            recorded += self._settle(wanted[start : start + _AT_ONCE])
+        return recorded
+
+    def settle_holders(self, stack_ids: Sequence[str]) -> int:
+        """
+        Settle every learner who might complete one of the stacks, whenever they earned what they hold.
+
+        Those are the ones who hold anything that a version of it names. The views are brought up to date first;
+        whoever earns something after that is settled for it.
+        """
+        self._views.catch_up(self._ledger.store)
+        catalogue = self._ledger.catalogue()
+        named = {
+            achievement
+            for stack_id in stack_ids
+            for version in catalogue.stack(stack_id).versions.values()
+            for achievement in (*achievements(version.rule), version.definition.milestone)
+        }
+        with self._views.reading() as connection:
+            concerned = dict.fromkeys((*holders(connection, sorted(named)), *substituting(connection, list(stack_ids))))
+        return self.settle(concerned)
+
+    def _stacks(self, facts: list[Recorded]) -> list[str]:
+        """Return the stacks that *facts* let take effect: activated, or their milestone published."""
+        changed = {at.subject for at in facts if isinstance(at.fact, StackActivated)}
+        published = {at.subject for at in facts if isinstance(at.fact, AchievementPublished)}
+        if published:
+            changed.update(
+                stack_id
+                for stack_id, stack in self._ledger.catalogue().stacks.items()
+                if any(version.definition.milestone in published for version in stack.versions.values())
+            )
+        return sorted(changed)
+
+    def _settle(self, learner_ids: list[str]) -> int:
+        commands = [Settle(learner_id=learner_id) for learner_id in learner_ids]
+        answers = self._ledger.execute_many(commands, actor=SETTLER)
+        recorded = 0
+        for command, answer in zip(commands, answers, strict=True):
+            if isinstance(answer, RecordConflict):
+                raise answer  # the whole batch is handled again; those who are settled record nothing
+            if isinstance(answer, Refused):
+                _log.error("settling %s was refused: %s", command.learner_id, answer.detail)
+            else:
+                recorded += len(answer.recorded)
+        return recorded

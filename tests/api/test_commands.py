@@ -1,0 +1,267 @@
+"""The `ledger` command line: what it answers, and what it exits with."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from api.commands import main
+from tests.imports import files
+
+
+class Terminal:
+    """A shell in a directory with a ledger."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.database = f"sqlite:///{directory}/ledger.db"
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, ["--database", self.database, *arguments])
+
+    def answer(self, *arguments: str) -> Any:
+        found = self.run(*arguments, "--json")
+        assert found.exit_code == 0, found.output
+        return json.loads(found.stdout)
+
+    def file(self, name: str, content: bytes) -> str:
+        path = self.directory / name
+        path.write_bytes(content)
+        return str(path)
+
+    def take_in(self, *rows: dict[str, str]) -> Any:
+        return self.answer("import", "results", self.file("results.csv", files.results(*rows)))
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path)
+
+
+@pytest.fixture
+def college(shell: Terminal) -> Terminal:
+    name = shell.file("catalogue.json", files.catalogue())
+    shell.answer("import", "catalogue", name, "--by", "dora", "--approved-by", "board")
+    return shell
+
+
+def drilled(**cells: str) -> dict[str, str]:
+    return files.row(achievement="drilling", evidence_id="d1", result="", outcome="met") | cells
+
+
+def test_every_command_says_what_it_is_for(shell: Terminal) -> None:
+    for name in main.list_commands(None):  # type: ignore[arg-type]
+        found = shell.run(name, "--help")
+
+        assert found.exit_code == 0
+        assert "--help" in found.stdout
+
+
+def test_help_is_quick() -> None:
+    loaded = (
+        "import sys; from api.commands import main; main(['--help'], standalone_mode=False); print(sorted(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+
+    assert "'click'" in found.stdout
+    assert not any(f"'{slow}'" in found.stdout for slow in ("flask", "eventsourcing", "marshmallow", "cryptography"))
+
+
+def test_an_empty_ledger_is_made_once(shell: Terminal) -> None:
+    assert shell.answer("init")["position"] == 0
+    assert shell.run("init").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("stats",), ("awards",), ("batches", "list"), ("doctor",), ("rebuild",), ("serve",)]
+)
+def test_without_a_ledger_the_answer_is_one_sentence(shell: Terminal, arguments: tuple[str, ...]) -> None:
+    found = shell.run(*arguments)
+
+    assert found.exit_code == 2
+    assert "There is no ledger at" in found.stderr
+    assert "Traceback" not in found.output
+    assert not (shell.directory / "ledger.db").exists()
+
+
+def test_the_database_may_be_named_before_or_after_the_subcommand(shell: Terminal) -> None:
+    shell.answer("init")
+
+    assert CliRunner().invoke(main, ["stats", "--database", shell.database]).exit_code == 0
+    assert CliRunner().invoke(main, ["stats"], env={"LEDGER_DATABASE_URL": shell.database}).exit_code == 0
+    assert CliRunner().invoke(main, ["batches", "list", "--database", shell.database]).exit_code == 0
+
+
+def test_imports_return_once_chains_of_milestones_are_recorded(college: Terminal) -> None:
+    done = college.take_in(files.row(result="90"), drilled())
+    found = college.answer("awards")
+
+    assert (done["recorded"], done["refused"]) == (2, 0)
+    assert [item["achievement"] for item in found["items"]] == ["filing", "drilling", "fitter-badge", "twice-badge"]
+    assert {(item["learner_ref"], item["status"]) for item in found["items"]} == {("lea", "live")}
+    assert college.answer("stats")["milestones_live"] == 2
+
+
+def test_stats_count_awards_apart_from_milestones(college: Terminal) -> None:
+    college.take_in(files.row(), drilled(), files.row(learner_ref="leo", result="", outcome="", evidence_id="e2"))
+    stats = college.answer("stats")
+
+    assert stats == stats | {
+        "learners": 2, "evidence": 3, "assessments": 2, "awards_live": 2, "milestones_live": 1, "awards_revoked": 0, "queue": 1,
+    }  # fmt: skip
+    assert stats["position"] > 0
+
+
+def test_a_dry_run_records_nothing(college: Terminal) -> None:
+    before = college.answer("stats")["position"]
+    name = college.file("results.csv", files.results(files.row(), files.row(submitted_at="soon")))
+    found = college.answer("import", "results", name, "--dry-run")
+
+    assert (found["dry_run"], found["recorded"], found["refused"], found["batch_id"]) == (True, 1, 1, None)
+    assert college.answer("stats")["position"] == before
+
+
+def test_the_report_has_a_line_per_row(college: Terminal) -> None:
+    report = college.directory / "report.csv"
+    name = college.file("results.csv", files.results(files.row(), files.row(submitted_at="soon")))
+    found = college.run("import", "results", name, "--report", str(report))
+    with report.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+
+    assert found.exit_code == 0
+    assert [(row["line"], row["code"]) for row in rows] == [("2", "recorded"), ("3", "invalid")]
+    assert rows[1]["sentence"].startswith("submitted_at must be")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "more"),
+    [
+        ("results", b"nothing,of,the,kind\r\n", ()),
+        ("results", b"\xff\xfe", ()),
+        ("catalogue", b"{}}", ("--by", "a", "--approved-by", "b")),
+        ("catalogue", files.catalogue(), ("--by", "a", "--approved-by", "a")),
+        ("case", b'{"CFItems": []}', ()),
+    ],
+)
+def test_an_unusable_file_exits_with_2_and_leaves_no_trace(
+    shell: Terminal, kind: str, content: bytes, more: tuple[str, ...]
+) -> None:
+    shell.answer("init")
+    found = shell.run("import", kind, shell.file("file", content), *more)
+
+    assert found.exit_code == 2
+    assert "Traceback" not in found.output
+    assert found.stderr.strip().endswith(".")
+    assert shell.answer("stats")["position"] == 0
+
+
+def test_an_undone_batch_is_void_and_its_file_can_be_sent_again(college: Terminal) -> None:
+    rows = (files.row(result="90"), drilled())
+    first = college.take_in(*rows)
+    assert college.answer("batches", "undo", first["batch_id"])["undone"]
+    assert [item["status"] for item in college.answer("awards")["items"] if item["status"] == "live"] == []
+
+    second = college.take_in(*rows)
+
+    assert second["recorded"] == 2
+    assert second["batch_id"] != first["batch_id"]
+    assert college.answer("stats")["milestones_live"] == 2
+    assert [item["state"] for item in college.answer("batches", "list")["items"]] == ["undone", "recorded"]
+    assert college.answer("batches", "show", first["batch_id"])["state"] == "undone"
+
+
+def test_lists_go_on_where_the_one_before_ended(college: Terminal) -> None:
+    college.take_in(*(files.row(learner_ref=f"lea{number}") for number in range(5)))
+    seen: list[str] = []
+    cursor: int | None = 0
+    while cursor is not None:
+        page = college.answer("awards", "--limit", "2", "--after", str(cursor))
+        seen += [item["learner_ref"] for item in page["items"]]
+        cursor = page["next"]
+
+    assert sorted(seen) == [f"lea{number}" for number in range(5)]
+
+
+def test_transcript_progress_and_why_answer_for_a_learner(college: Terminal) -> None:
+    college.take_in(files.row(result="90"))
+    before = college.answer("stats")["position"]
+    college.take_in(drilled())
+    badge = next(item["id"] for item in college.answer("awards")["items"] if item["achievement"] == "fitter-badge")
+
+    now, then = college.answer("transcript", "lea"), college.answer("transcript", "lea", "--at", str(before))
+
+    assert len(now["awards"]) == 4
+    assert len(then["awards"]) == 1
+    assert college.answer("transcript", "lea", "--on", "2026-02-28")["awards"] == []
+    assert college.answer("progress", "lea")
+    assert "filing" in json.dumps(college.answer("why", badge))
+    for arguments in (("transcript", "lea"), ("progress", "lea"), ("why", badge), ("awards",)):
+        found = college.run(*arguments)
+        assert (found.exit_code, found.exception) == (0, None)
+        assert found.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("transcript", "nobody"),
+        ("progress", "nobody"),
+        ("why", "nothing"),
+        ("batches", "show", "none"),
+        ("batches", "undo", "none"),
+        ("transcript", "lea", "--at", "soon"),
+    ],
+)
+def test_what_is_not_known_exits_with_2(college: Terminal, arguments: tuple[str, ...]) -> None:
+    college.take_in(files.row())
+    found = college.run(*arguments)
+
+    assert found.exit_code == 2
+    assert "Traceback" not in found.output
+
+
+def test_rebuilding_gives_the_same_views(college: Terminal) -> None:
+    college.take_in(files.row(), drilled())
+
+    assert college.answer("rebuild") == college.answer("rebuild")
+
+
+def test_a_doctor_finds_a_whole_ledger_well(college: Terminal) -> None:
+    college.take_in(files.row(), drilled())
+    found = college.answer("doctor")
+
+    assert found["well"]
+    assert [finding["subject"] for finding in found["findings"]] == ["facts", "keys", "followers", "views"]
+
+
+def test_keys_are_made_for_people_with_their_role_and_for_learners_who_exist(college: Terminal) -> None:
+    college.take_in(files.row())
+
+    assert college.answer("keys", "create", "--role", "registrar", "--ref", "gail")["key"].startswith("ldg_")
+    assert college.answer("keys", "create", "--role", "learner", "--ref", "lea")["role"] == "learner"
+    assert college.run("keys", "create", "--role", "learner", "--ref", "nobody").exit_code == 2
+    assert college.run("keys", "create", "--role", "king").exit_code == 2
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "no.such.host.invalid"])  # noqa: S104
+def test_nothing_listens_off_loopback(college: Terminal, host: str) -> None:
+    found = college.run("serve", "--host", host, "--port", "0")
+
+    assert found.exit_code == 2
+    assert found.stderr.strip().endswith(".")
+
+
+def test_frameworks_are_imported(shell: Terminal) -> None:
+    item = {"identifier": "i", "uri": "https://case.example/i", "fullStatement": "Listens"}
+    document = {"identifier": "f", "uri": "https://case.example/f", "title": "Framework", "creator": "us"}
+    name = shell.file("case.json", json.dumps({"CFDocument": document, "CFItems": [item]}).encode())
+
+    assert shell.answer("import", "case", name)["recorded"]
+    assert not shell.answer("import", "case", name)["recorded"]

@@ -1,0 +1,362 @@
+"""The SQLite store: the contract of every store, and each defect of the library's own that touches SQLite."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+
+import pytest
+from eventsourcing.persistence import IntegrityError, StoredEvent
+
+from ledger.sqlite_file import connect
+from ledger.sqlite_store import Factory, SQLiteStore
+from ledger.store import Append, Store, StoreUnavailable
+from tests.examples import START
+from tests.store_contract import KIM, LEE, MIG, StoreContract, facts
+
+
+class TestSQLiteStore(StoreContract):
+    def open(self, directory: Path) -> Store:
+        return SQLiteStore.open(directory / "ledger.db", create=True)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SQLiteStore]:
+    store = SQLiteStore.open(path, create=True)
+    yield store
+    store.close()
+
+
+def in_another_process(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Run *code* in a Python of its own, beside this one."""
+    preamble = (
+        "import sys\nfrom ledger.sqlite_store import SQLiteStore\nfrom ledger.store import *\n"
+        "from tests.examples import START\nfrom tests.store_contract import *\n"
+    )
+    command = [sys.executable, "-c", preamble + code, *map(str, arguments)]
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root)
+
+
+# The library's recorder, really used
+
+
+def test_the_librarys_own_calls_work_on_it(store: SQLiteStore) -> None:
+    events = [StoredEvent(LEE, version, "happened.v1", b"a") for version in (1, 2)]
+
+    assert (1, 2) == store.insert_events(events)
+    assert events == list(store.select_events(LEE))
+    assert [(1, 1), (2, 2)] == [(n.id, n.originator_version) for n in store.select_notifications(None, 10)]
+    assert [2] == [n.id for n in store.select_notifications(1, 10, inclusive_of_start=False, topics=["happened.v1"])]
+    assert 2 == store.max_notification_id()
+
+
+def test_a_conflict_is_the_librarys_integrity_error(store: SQLiteStore) -> None:
+    store.insert_events([StoredEvent(LEE, 1, "happened.v1", b"a")])
+
+    with pytest.raises(IntegrityError):
+        store.insert_events([StoredEvent(LEE, 1, "happened.v1", b"b")])
+    with pytest.raises(IntegrityError):
+        store.insert_events([StoredEvent(LEE, 2, "happened.v1", b"b"), StoredEvent(KIM, 1, "happened.v1", b"b")])
+    assert 1 == store.head()
+
+
+def test_the_librarys_factory_makes_it(path: Path) -> None:
+    recorder = Factory.of(path).application_recorder()
+    recorder.create_table()
+
+    assert isinstance(recorder, SQLiteStore)
+    assert [(1,)] == recorder.append([Append(LEE, 0, facts("a"))], now=START)
+    recorder.close()
+
+
+# Defect: positions are bare rowids, which VACUUM may renumber
+
+
+def test_vacuum_keeps_positions(store: SQLiteStore, path: Path) -> None:
+    store.append([Append(LEE, 0, facts("a")), Append(MIG, 0, facts("b", "c")), Append(KIM, 0, facts("d"))], now=START)
+    before = store.read_log(0, 10)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM")
+
+    assert before == store.read_log(0, 10)
+    assert [(5,)] == store.append([Append(LEE, 1, facts("e"))], now=START)
+
+
+# Defect: subscribe() is not implemented for SQLite
+
+
+def test_a_subscription_yields_what_stands_and_what_comes(store: SQLiteStore) -> None:
+    store.append([Append(LEE, 0, facts("a", "b"))], now=START)
+
+    with store.subscribe(gt=1) as subscription:
+        assert 2 == next(subscription).id
+        writer = Thread(target=lambda: (sleep(0.05), store.append([Append(LEE, 2, facts("c"))], now=START)))
+        writer.start()
+        assert 3 == next(subscription).id
+        writer.join()
+
+
+def test_a_subscriber_hears_of_a_commit_well_before_the_next_look(store: SQLiteStore) -> None:
+    with store.subscribe() as subscription:
+        sleep(0.05)
+        delays = []
+        for version in range(20):
+            start = monotonic()
+            store.append([Append(LEE, version, facts("a"))], now=START)
+            next(subscription)
+            delays.append(monotonic() - start)
+
+    assert 0.1 > sorted(delays)[-3]
+
+
+def test_a_subscription_to_some_names_passes_over_the_others(store: SQLiteStore) -> None:
+    with store.subscribe(topics=["asked.v1"]) as subscription:
+        store.insert_events([StoredEvent(LEE, 1, "other.v1", b"")])
+        store.insert_events([StoredEvent(LEE, 2, "asked.v1", b"")])
+        assert 2 == next(subscription).id
+
+
+def test_facts_written_by_another_process_are_heard_of(store: SQLiteStore, path: Path) -> None:
+    code = "SQLiteStore.open(sys.argv[1]).append([Append(LEE, 0, facts('a'))], now=START)"
+    start = monotonic()
+    with in_another_process(code, path) as other:
+        assert store.wait(0, 20)
+        assert "" == other.communicate()[1]
+    assert 20 > monotonic() - start
+
+
+# Defect: several processes creating tables at the same start fail
+
+
+def test_many_processes_may_make_the_same_ledger_at_once(path: Path) -> None:
+    code = (
+        "import time; time.sleep(max(0, float(sys.argv[2]) - time.time()))\n"
+        "s = SQLiteStore.open(sys.argv[1], create=True)\n"
+        "s.append([Append('learner-' + sys.argv[3], 0, facts('a'))], now=START)"
+    )
+    at = datetime.now(UTC).timestamp() + 1.5
+    others = [in_another_process(code, path, at, number) for number in range(4)]
+
+    assert [""] * 4 == [other.communicate()[1] for other in others]
+    store = SQLiteStore.open(path)
+    assert [1, 2, 3, 4] == [stored.position for stored in store.read_log(0, 10)]
+    store.close()
+
+
+def test_nothing_is_made_by_looking(path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="ledger init"):
+        SQLiteStore.open(path)
+    assert not path.exists()
+
+    path.touch()
+    with pytest.raises(StoreUnavailable, match="ledger init"):
+        SQLiteStore.open(path)
+
+
+# Defect: what was opened before a fork hangs in the child
+
+
+def _use(store: SQLiteStore, answer: multiprocessing.connection.Connection) -> None:
+    said = []
+    for attempt in (lambda: store.head(), lambda: store.append([Append(LEE, 0, facts("a"))], now=START)):
+        try:
+            attempt()
+        except StoreUnavailable as error:
+            said.append(str(error))
+    answer.send(said)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_store_opened_before_a_fork_is_refused_in_the_child_rather_than_hanging(store: SQLiteStore) -> None:
+    store.append([Append(KIM, 0, facts("a"))], now=START)
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=_use, args=(store, there))
+    child.start()
+
+    assert here.poll(10)
+    assert ["forked" in said for said in here.recv()] == [True, True]
+    child.join(10)
+    assert 0 == child.exitcode
+
+
+# Defect: readers wait behind writers; a transaction that reads first cannot write; synchronous is left at its default
+
+
+def test_commits_are_durable_against_power_loss(path: Path, store: SQLiteStore) -> None:
+    assert 2 == connect(path).execute("PRAGMA synchronous").fetchone()[0]
+    assert "wal" == connect(path).execute("PRAGMA journal_mode").fetchone()[0]
+
+
+def test_readers_never_wait_for_a_writer(store: SQLiteStore, path: Path) -> None:
+    store.append([Append(LEE, 0, facts("a"))], now=START)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = Thread(target=store.append, args=([Append(KIM, 0, facts("b"))],), kwargs={"now": START})
+        waiting.start()
+        sleep(0.05)
+        start = monotonic()
+        assert 1 == store.head() == len(store.read(LEE)) == len(list(store.select_events(LEE)))
+        assert 0.2 > monotonic() - start
+        other.execute("ROLLBACK")
+    waiting.join()
+    assert 2 == store.head()
+
+
+def test_processes_that_read_and_then_write_take_turns(path: Path, store: SQLiteStore) -> None:
+    code = (
+        "s = SQLiteStore.open(sys.argv[1])\n"
+        "for n in range(50):\n"
+        "    while s.append([Append(LEE, len(s.read(LEE)), facts('a'))], now=START) == [None]: pass"
+    )
+    others = [in_another_process(code, path) for _ in range(3)]
+
+    assert [""] * 3 == [other.communicate()[1] for other in others]
+    assert list(range(1, 151)) == [stored.version for stored in store.read(LEE)]
+
+
+def test_a_store_that_stays_locked_is_unavailable(store: SQLiteStore, path: Path) -> None:
+    store.append([Append(LEE, 0, facts("a"))], now=START)
+    store._write()._connection.execute("PRAGMA busy_timeout = 50")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            store.append([Append(LEE, 1, facts("b"))], now=START)
+        other.execute("ROLLBACK")
+
+    assert [(2,)] == store.append([Append(LEE, 1, facts("b"))], now=START)
+
+
+def test_a_full_disk_leaves_nothing_half_written(store: SQLiteStore) -> None:
+    store.append([Append(LEE, 0, facts("a"))], now=START)
+    connection = store._write()._connection
+    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+    with pytest.raises(StoreUnavailable, match="full"):
+        store.append([Append(LEE, 1, facts("small")), Append(KIM, 0, facts("x" * 50_000))], now=START)
+    assert 1 == store.head() == len(store.read_log(0, 10))
+
+    connection.execute("PRAGMA max_page_count = 1000000")
+    assert [(2,)] == store.append([Append(LEE, 1, facts("b"))], now=START)
+
+
+def test_threads_that_write_at_once_share_commits(store: SQLiteStore) -> None:
+    """While one commit is under way the others queue, and the next commit takes them all."""
+    store.append([Append(LEE, 0, facts("a"))], now=START)
+    writer = store._write()
+    begun = 0
+
+    def count(statement: str) -> None:
+        nonlocal begun
+        begun += statement.startswith("BEGIN")
+
+    writer._connection.set_trace_callback(count)
+    with writer._lock:
+        threads = [
+            Thread(target=store.append, args=([Append(f"learner-{n}", 0, facts("b"))],), kwargs={"now": START})
+            for n in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        while len(writer._waiting) < 8:
+            sleep(0.001)
+    for thread in threads:
+        thread.join()
+
+    assert 1 == begun
+    assert 9 == store.head()
+
+
+def test_an_error_in_a_shared_commit_reaches_everybody_who_waits(store: SQLiteStore) -> None:
+    store.append([Append(LEE, 0, facts("a"))], now=START)
+    writer = store._write()
+    failed: list[str] = []
+    done = Event()
+
+    def write(stream: str) -> None:
+        try:
+            store.append([Append(stream, 0, facts("b"))], now=START)
+        except StoreUnavailable as error:
+            failed.append(str(error))
+        if len(failed) == 2:
+            done.set()
+
+    with writer._lock:
+        threads = [Thread(target=write, args=(stream,)) for stream in ("learner-x", "learner-y")]
+        for thread in threads:
+            thread.start()
+        while len(writer._waiting) < 2:
+            sleep(0.001)
+        writer._connection.execute("PRAGMA query_only = ON")
+    assert done.wait(5)
+    writer._connection.execute("PRAGMA query_only = OFF")
+    assert 1 == store.head()
+
+
+# Defect: the stored name is the Python path
+
+
+def test_facts_stand_under_the_name_chosen_for_them(store: SQLiteStore, path: Path) -> None:
+    store.append([Append(LEE, 0, facts("a"))], now=START)
+
+    with closing(sqlite3.connect(path)) as connection:
+        assert [("happened.v1",)] == connection.execute("SELECT topic FROM facts").fetchall()
+
+
+# History stays
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE facts SET state = x'00'",
+        "DELETE FROM facts",
+        "UPDATE facts SET recorded_at = 0 WHERE position = 1",
+        "INSERT OR REPLACE INTO facts VALUES (1, 'learner-lee', 1, 'happened.v1', x'00', 0)",
+        "INSERT INTO facts VALUES (9, 'learner-lee', 1, 'happened.v1', x'00', 0)",
+    ],
+)
+def test_facts_cannot_be_edited_or_deleted(store: SQLiteStore, path: Path, statement: str) -> None:
+    store.append([Append(LEE, 0, facts("a"))], now=START)
+
+    with closing(connect(path)) as connection, pytest.raises(sqlite3.IntegrityError):
+        connection.execute(statement)
+
+
+def test_the_file_of_something_else_is_left_alone(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE shopping (item)")
+    before = path.read_bytes()
+
+    for create in (True, False):
+        with pytest.raises(StoreUnavailable, match="something else"):
+            SQLiteStore.open(path, create=create)
+    assert before == path.read_bytes()
+
+
+def test_a_file_that_is_no_database_is_unavailable(path: Path) -> None:
+    path.write_bytes(b"learner_ref,achievement\n" * 100)
+
+    for create in (True, False):
+        with pytest.raises(StoreUnavailable, match="not a database"):
+            SQLiteStore.open(path, create=create)
+
+
+def test_the_ledger_of_a_newer_version_is_left_alone(store: SQLiteStore, path: Path) -> None:
+    with closing(connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+    with pytest.raises(StoreUnavailable, match="newer"):
+        SQLiteStore.open(path)
