@@ -12,6 +12,7 @@ from api.auth import actor
 from ledger.application import Ledger, Receipt
 from ledger.decider import Command
 
+REPLAYED = "Idempotent-Replayed"
 _TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
@@ -39,18 +40,18 @@ def carry_out(command: Command, subject: str, location: str) -> Response:
     return receipted(execute(command), subject, location)
 
 
-def receipted(receipt: Receipt, subject: str, location: str, *, batch_id: str | None = None) -> Response:
-    """Answer 201 for what was recorded now, 200 for what stands already."""
-    new = bool(receipt.recorded) and not receipt.repeated
-    document = Recorded(
-        id=subject,
-        stream=receipt.stream,
-        version=receipt.version,
-        position=receipt.position,
-        repeated=receipt.repeated,
-        batch_id=batch_id,
-    )
-    return answer(document, position=receipt.position, status=201 if new else 200, location=location)
+def receipted(receipt: Receipt, subject: str, location: str) -> Response:
+    """
+    Answer 201 for what was recorded, 200 for what stood already.
+
+    Repeated under its idempotency key, a command is answered as the first time, and a header says so.
+    """
+    document = Recorded(id=subject, stream=receipt.stream, version=receipt.version, position=receipt.position)
+    status = 201 if receipt.recorded else 200
+    response = answer(document, position=receipt.position, status=status, location=location)
+    if receipt.repeated:
+        response.headers[REPLAYED] = "true"
+    return response
 
 
 def _header(name: str, pattern: re.Pattern[str]) -> str | None:

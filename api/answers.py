@@ -26,15 +26,13 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     next: str | None = None
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the ledger a command was recorded, and the identifier of what it concerns."""
 
     id: str
     stream: str
     version: int
     position: int
-    repeated: bool
-    batch_id: str | None = None
 
 
 class Json(JSONProvider):

@@ -14,7 +14,7 @@ from flask_smorest import Api
 from api import answers, auth, door, problems
 from api.answers import Json
 from api.imports.case import PackageSchema
-from api.problems import NOT_ACCEPTABLE
+from api.problem_kinds import NOT_ACCEPTABLE
 from api.resources import (
     achievements,
     appeals,
@@ -76,6 +76,7 @@ def create_app(ledger: Ledger, views: Views, followers: Followers | None = None)
     app.extensions["ledger"] = ledger
     app.extensions["views"] = views
     app.extensions["failing"] = dict if followers is None else followers.failing
+    app.extensions["settled_to"] = _settled_to(followers)
     app.extensions["catch_up"] = _catching_up(ledger, views, followers)
     api = Api(app, spec_kwargs=_spec())
     api.register_converter(door.IdConverter, lambda _: {"type": "string", "pattern": f"^{IDENTIFIER}$"})
@@ -115,6 +116,11 @@ def _catching_up(ledger: Ledger, views: Views, followers: Followers | None) -> C
     if followers is not None:
         return followers.catch_up
     return lambda: views.catch_up(ledger.store)
+
+
+def _settled_to(followers: Followers | None) -> Callable[[], int | None]:
+    """Say up to which position consequences are drawn, None where nobody in this process draws them."""
+    return lambda: followers.settling.position if followers is not None and followers.settling.loop.running else None
 
 
 def _negotiate() -> None:

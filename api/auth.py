@@ -13,7 +13,8 @@ from typing import Any
 
 from flask import Flask, current_app, g, request
 
-from api.problems import FORBIDDEN, UNAUTHENTICATED, Problem
+from api.problem_kinds import FORBIDDEN, UNAUTHENTICATED
+from api.problems import Problem
 from ledger.errors import Unknown
 from ledger.event import Actor
 from ledger.identities import Principal
@@ -66,6 +67,7 @@ POLICY: dict[str, frozenset[str]] = {
     "people.declare_conflict": _JUDGES | {"registrar"},
     "learners.register": _ADMISSIONS,
     "learners.listed": _RECORDS | _JUDGES | _ADMISSIONS,
+    "learners.listed:all": _RECORDS | _ADMISSIONS,
     "learners.shown": _RECORDS | _JUDGES | _ADMISSIONS | {LEARNER},
     "learners.transcript": _RECORDS | _JUDGES | {LEARNER, "service"},
     "learners.transcript:full": _RECORDS | {LEARNER},

@@ -19,7 +19,8 @@ from api import strict_json
 from api.answers import Recorded, described
 from api.auth import POLICY, PUBLIC
 from api.idempotency import HEADER
-from api.problems import MALFORMED, MEDIA, MEDIA_TYPE, Problem
+from api.problem_kinds import MALFORMED, MEDIA
+from api.problems import MEDIA_TYPE, Problem
 from api.schemas.fields import IDENTIFIER
 
 BODY_MAX = 1024 * 1024
@@ -36,6 +37,10 @@ SECOND_PERSON = {
 _RECORDED_HEADERS = {
     "ETag": {"schema": {"type": "string"}, "description": "The position to name in If-Match."},
     "Location": {"schema": {"type": "string"}, "description": "Where it can be read."},
+    "Idempotent-Replayed": {
+        "schema": {"type": "string", "enum": ["true"]},
+        "description": "Stands there when the request was carried out before, under the same Idempotency-Key.",
+    },
 }
 _TITLES = {
     400: "The request cannot be read.",
@@ -112,10 +117,10 @@ class Door(Blueprint):  # type: ignore[misc]
         self._prepare_doc_cbks.append(self._prepare_shared_doc)
 
     def records(self) -> Callable[[Any], Any]:
-        """Document the answers of an endpoint that records: 201 for what is new, 200 for what stands already."""
+        """Document the answers of an endpoint that records: 201 for what is new, 200 for what stood already."""
         receipt = described(Recorded)
         new = self.response(201, receipt, description="It is recorded.", headers=_RECORDED_HEADERS)
-        standing = self.response(200, receipt, description="It stands already.", headers=_RECORDED_HEADERS)
+        standing = self.response(200, receipt, description="It stood already.", headers=_RECORDED_HEADERS)
         return lambda view: new(standing(view))
 
     def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:

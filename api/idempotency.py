@@ -14,7 +14,8 @@ from flask import request
 
 from api.auth import principal
 from api.paths import FieldError
-from api.problems import UNUSABLE, Problem
+from api.problem_kinds import UNUSABLE
+from api.problems import Problem
 from ledger import ids
 
 HEADER = "Idempotency-Key"

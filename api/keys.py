@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import get_args
 
 import msgspec
 
@@ -24,14 +23,12 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     expires: datetime
 
 
-def create_key(ledger: Ledger, role: str, ref: str, *, expires: datetime) -> Made:
+def create_key(ledger: Ledger, role: Role, ref: str, *, expires: datetime) -> Made:
     """
     Make a key in *role* for whoever is known as *ref*.
 
     A learner must be registered; a person is registered, and granted the role, where that has not been done.
     """
-    if role not in get_args(Role):
-        raise Unknown(f"There is no role {role}.", field="role")
     account = _learner(ledger, ref) if role == "learner" else person(ledger, ref, role)
     return Made(
         key=ledger.identities.create_key(role, account, expires), role=role, ref=ref, account=account, expires=expires

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from api.answers import Page
 from api.paths import FieldError
-from api.problems import UNUSABLE, Problem
+from api.problem_kinds import UNUSABLE
+from api.problems import Problem
 
 T = TypeVar("T")
 

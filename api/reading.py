@@ -8,7 +8,8 @@ Lists across learners come from views that follow the log; `at_least` waits for 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,13 +18,16 @@ from flask import current_app
 
 from api.acting import ledger
 from api.paths import FieldError
-from api.problems import UNAVAILABLE, UNUSABLE, Problem
+from api.problem_kinds import UNAVAILABLE, UNUSABLE
+from api.problems import Problem
 from ledger.catalogue import Catalogue
 from ledger.errors import Unknown
 from ledger.event import Recorded
 from projections.views import Views
 
 PATIENCE_S = 2.0
+BRIEFLY_S = 0.5
+_POLL_S = 0.002
 
 
 class Known(NamedTuple):
@@ -73,12 +77,30 @@ def known(learner_id: str, query: dict[str, Any]) -> Known:
         on = on or instant_of(at)
     elif at is not None:
         until, on = log.store.position_at(at), on or at
-    facts = log.facts(f"learner-{learner_id}", until=until)
+    stream = f"learner-{learner_id}"
+    facts = log.facts(stream, until=until)
+    if facts and until is None and _awaited(facts[-1].position):
+        facts = log.facts(stream)
     if not facts:
         when = "" if until is None else f" at position {until}"
         raise Unknown(f"There is no learner {learner_id}{when}.", field="learner_id")
     catalogue = log.catalogue() if until is None else log.catalogue_at(until)
     return Known(facts, catalogue, on or log.now(), facts[-1].position)
+
+
+def _awaited(position: int) -> bool:
+    """
+    Wait, briefly, until what follows from the fact at *position* is drawn; say whether there was anything to wait for.
+
+    Who reads a record just after adding to it expects the milestone that this completes; it comes milliseconds later.
+    """
+    settled_to: Callable[[], int | None] = current_app.extensions["settled_to"]
+    deadline = time.monotonic() + BRIEFLY_S
+    waited = False
+    while (settled := settled_to()) is not None and settled < position and time.monotonic() < deadline:
+        waited = True
+        time.sleep(_POLL_S)
+    return waited
 
 
 def instant_of(position: int) -> datetime:

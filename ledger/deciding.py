@@ -14,6 +14,7 @@ from threading import Lock
 from ledger import codec
 from ledger.catalogue import EMPTY, Catalogue
 from ledger.decider import Command, Setting
+from ledger.errors import Invalid
 from ledger.event import Event
 from ledger.keys import LearnerKeys, NoKey, seal_command
 from ledger.memory import Known, Memory
@@ -22,6 +23,7 @@ from ledger.store import Store, Stored
 
 _STATES_REMEMBERED = 8192
 _CATALOGUES_REMEMBERED = 32
+_LONGEST_SUBJECT = 200
 _LEARNER = "learner"
 
 
@@ -44,9 +46,12 @@ class Deciding:
         self._latest = newest[0].recorded_at if newest else datetime.min.replace(tzinfo=UTC)
 
     def route(self, command: Command) -> tuple[Rules, str]:
-        """Return the rules for *command* and the stream it is about."""
+        """Return the rules for *command* and the stream it is about; Invalid if none can have that name."""
         rules = self.rules_of(type(command))
-        return rules, f"{rules.category}-{rules.subject(command)}"
+        subject = rules.subject(command)
+        if not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
+            raise Invalid("An identifier has 1 to 200 characters, all of them visible.")
+        return rules, f"{rules.category}-{subject}"
 
     def setting(self, by: str, *, fresh: bool = False) -> Setting:
         """Return an instant never before the last, and the catalogue: as the store has it now, or as remembered."""

@@ -63,11 +63,14 @@ class _Plan:
             return
         self._read_versions({append.stream for append in pending.appends})
         self._recorded_us = max(self._recorded_us, pending.now_us)
-        pending.results = [self._place(append) for append in pending.appends]
+        left_out: set[str] = set()
+        pending.results = [self._place(append, left_out) for append in pending.appends]
 
-    def _place(self, append: Append) -> tuple[int, ...] | None:
+    def _place(self, append: Append, left_out: set[str]) -> tuple[int, ...] | None:
         stream, after_version, facts, receipt = append
-        if self._versions[stream] != after_version or (receipt is not None and self._taken(receipt)):
+        moved = self._versions[stream] != after_version
+        if moved or stream in left_out or (receipt is not None and self._taken(receipt)):
+            left_out.add(stream)
             return None
         first, recorded_us = self.head + 1, self._recorded_us
         position, version = self.head, after_version

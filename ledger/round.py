@@ -11,13 +11,15 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ledger import codec
-from ledger.decider import Command
+from ledger.decider import Command, Setting
 from ledger.deciding import Deciding
 from ledger.errors import Refused
 from ledger.event import Actor, Event
 from ledger.keys import LearnerKeys
 from ledger.learners.commands import RegisterLearner
+from ledger.memory import Known
 from ledger.receipt import Receipt
+from ledger.rules import Rules
 from ledger.store import Append, CatalogueMoved, NewFact, Store, is_reference
 
 
@@ -35,12 +37,14 @@ class Origin(NamedTuple):
         return tuple([new for new, _ in settled]), [fact for _, fact in settled]
 
 
-class _Decided(NamedTuple):
+class _Decision(NamedTuple):
+    """What was decided on one command: which of the round's appends it takes, or why it is refused."""
+
     number: int
     stream: str
     version: int
-    append: int | None
-    refusal: Refused | None
+    append: int | None = None
+    refusal: Refused | None = None
 
 
 class Round:
@@ -58,45 +62,61 @@ class Round:
 
         The round ends with a command that changes definitions or people, for the next decision may rest on it.
         """
-        deciding = self._deciding
-        routed = [(number, command, *deciding.route(command)) for number, command in commands]
+        answers: dict[int, Receipt | Refused] = {}
+        routed: list[tuple[int, Command, Rules, str]] = []
+        for number, command in commands:
+            try:
+                routed.append((number, command, *self._deciding.route(command)))
+            except Refused as refusal:
+                answers[number] = refusal
         self._keys.ensure(command.learner_id for _, command in commands if isinstance(command, RegisterLearner))
-        setting = deciding.setting(self._origin.actor.id, fresh=True)
-        before = deciding.fresh({stream: rules for _, _, rules, stream in routed})
+        setting = self._deciding.setting(self._origin.actor.id, fresh=True)
+        before = self._deciding.fresh({stream: rules for _, _, rules, stream in routed})
         states = dict(before)
+        appends, decisions = self._decide(routed, states, setting)
+        try:
+            placed = self._append(appends, setting)
+        except CatalogueMoved:
+            return answers
+        moved = {append.stream for append, positions in zip(appends, placed, strict=True) if positions is None}
+        last = {stream: known.position for stream, known in before.items()}
+        for number, stream, version, append, broken in decisions:
+            if stream not in moved:
+                recorded = () if append is None else placed[append] or ()
+                last[stream] = recorded[-1] if recorded else last[stream]
+                receipt = Receipt(stream=stream, version=version, position=last[stream], recorded=recorded)
+                answers[number] = broken or receipt
+        for stream in {append.stream for append in appends} - moved:
+            self._deciding.remember(stream, states[stream]._replace(position=last[stream]))
+        return answers
+
+    def _decide(
+        self, routed: Sequence[tuple[int, Command, Rules, str]], states: dict[str, Known], setting: Setting
+    ) -> tuple[list[Append], list[_Decision]]:
+        """Decide the commands on *states*, and take these to what follows."""
         appends: list[Append] = []
-        decided: list[_Decided] = []
+        decisions: list[_Decision] = []
         for number, command, rules, stream in routed:
             known = states[stream]
             try:
-                new, settled = self._origin.settle(deciding.decide(rules, known, command, setting))
+                new, settled = self._origin.settle(self._deciding.decide(rules, known, command, setting))
             except Refused as refusal:
-                decided.append(_Decided(number, stream, known.version, None, refusal))
+                decisions.append(_Decision(number, stream, known.version, refusal=refusal))
                 continue
             if not new:
-                decided.append(_Decided(number, stream, known.version, None, None))
+                decisions.append(_Decision(number, stream, known.version))
                 continue
-            states[stream] = known = deciding.evolved(rules, known, settled, 0)
-            decided.append(_Decided(number, stream, known.version, len(appends), None))
-            appends.append(Append(stream, known.version - len(new), new))
+            states[stream] = later = self._deciding.evolved(rules, known, settled, known.position)
+            decisions.append(_Decision(number, stream, later.version, append=len(appends)))
+            appends.append(Append(stream, known.version, new))
             if is_reference(stream):
                 break
-        try:
-            positions = self._store.append(appends, now=setting.now, catalogue_position=setting.catalogue.position)
-        except CatalogueMoved:
-            return {}
-        moved = {append.stream for append, placed in zip(appends, positions, strict=True) if placed is None}
-        last = {stream: known.position for stream, known in before.items()}
-        answers: dict[int, Receipt | Refused] = {}
-        for number, stream, version, append, broken in decided:
-            if stream in moved:
-                continue
-            placed = () if append is None else positions[append] or ()
-            if placed:
-                last[stream] = placed[-1]
-            answers[number] = broken or Receipt(stream=stream, version=version, position=last[stream], recorded=placed)
-        for stream in {append.stream for append in appends} - moved:
-            deciding.remember(stream, states[stream]._replace(position=last[stream]))
-            if is_reference(stream):
-                deciding.catalogue_moved()
-        return answers
+        return appends, decisions
+
+    def _append(self, appends: Sequence[Append], setting: Setting) -> list[tuple[int, ...] | None]:
+        if not appends:
+            return []
+        placed = self._store.append(appends, now=setting.now, catalogue_position=setting.catalogue.position)
+        if is_reference(appends[-1].stream):
+            self._deciding.catalogue_moved()
+        return placed

@@ -77,7 +77,7 @@ class Settings:
         if create and not self.kek_file.exists() and not self.keys.exists():
             _write_secret(self.kek_file, secrets.token_bytes(_KEK_BYTES))
         try:
-            written = self.kek_file.read_text(encoding="ascii")
+            written = self.kek_file.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             msg = f"there is no key-encryption key: set LEDGER_KEK or put it back to {self.kek_file}"
             raise UnusableSettings(msg) from None

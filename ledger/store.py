@@ -85,8 +85,9 @@ class Store(Protocol):
         """
         Write in one transaction; return each append's positions once they are durable.
 
-        Each append stands alone: it is None, and not written, where its stream is not at `after_version`
-        or its receipt's key is taken. An append without facts only keeps its receipt.
+        Each stream stands alone: an append is None, and not written, where its stream is not at `after_version` or
+        its receipt's key is taken; and so is what follows on the same stream, for it was decided upon that.
+        An append without facts only keeps its receipt.
         `recorded_at` is the later of *now* and the newest fact's, set under the lock that orders the log.
         Raises CatalogueMoved where a reference fact stands after *catalogue_position*.
         """

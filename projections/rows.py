@@ -8,7 +8,7 @@ from typing import Any
 Row = list[Any]
 Key = str | tuple[str | int, ...]
 
-_KEPT = 50_000
+_KEPT = 15_000
 _UNKNOWN: Row = []
 
 

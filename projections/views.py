@@ -228,9 +228,11 @@ def _build(path: Path, store: Store, progress: Progress | None) -> tuple[sqlite3
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     Tables.create(connection)
     tables = Tables(connection)
-    while tables.take(store, 2 * _BATCH):
+    connection.execute("BEGIN IMMEDIATE")  # one transaction: pages are written once, not with every batch
+    while tables.take_within(store, 2 * _BATCH):
         if progress is not None:
             progress(tables.position, max(store.head(), tables.position))
+    connection.execute("COMMIT")
     Tables.index(connection)
     connection.close()
     connection = open_file(path)

@@ -44,11 +44,10 @@ def awards_(limit: int, after: int, learner: str | None, achievement: str | None
 @reading
 def why_(award_id: str, as_json: bool) -> None:
     """Explain an award: the rule's version, the awards that matched it, the judgements, the evidence."""
-    from projections.why import why
-
     from api.commands.opening import opened
     from api.commands.output import show_json
     from projections.award_register import award
+    from projections.why import why
 
     with opened() as at, at.reading() as connection:
         found = award(connection, award_id, at.ledger.now())

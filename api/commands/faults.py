@@ -17,28 +17,32 @@ UNUSABLE, DISPROVEN, UNCHECKED = 2, 3, 4
 
 
 class Fault(click.ClickException):
-    """A sentence for stderr, and the code to exit with."""
+    """A sentence for stderr: the command could not be carried out."""
 
-    def __init__(self, sentence: str, exit_code: int) -> None:
-        super().__init__(sentence)
-        self.exit_code = exit_code
+    exit_code = UNCHECKED
+
+
+class Unusable(Fault):
+    """The input cannot be used."""
+
+    exit_code = UNUSABLE
 
 
 def explained(error: Exception) -> Fault:
     """Return *error* as a fault; one that nobody foresaw names itself, and LEDGER_DEBUG=1 shows where."""
     match error:
         case UnusableFile() | UnusableSettings():
-            return Fault(_sentence(str(error)), UNUSABLE)
+            return Unusable(_sentence(str(error)))
         case Refused():
-            return Fault(_sentence(error.detail), UNUSABLE)
+            return Unusable(_sentence(error.detail))
         case StoreUnavailable():
-            return Fault(_sentence(str(error)), UNCHECKED)
+            return Fault(_sentence(str(error)))
         case OSError():
-            return Fault(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.", UNUSABLE)
+            return Unusable(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
     if os.environ.get("LEDGER_DEBUG"):
         traceback.print_exception(error)
     logging.getLogger(__name__).debug("unforeseen", exc_info=error)
-    return Fault(f"The command failed ({type(error).__name__}); set LEDGER_DEBUG=1 to see where.", UNCHECKED)
+    return Fault(f"The command failed ({type(error).__name__}); set LEDGER_DEBUG=1 to see where.")
 
 
 def _sentence(text: str) -> str:

@@ -60,25 +60,29 @@ def catalogue(file: Path, by: str, approved_by: str, as_json: bool) -> None:
 @database_option
 def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> None:
     """Record evidence and judgements from FILE (CSV), as one batch that can be undone."""
+    import msgspec
+
     from api.commands.opening import opened
     from api.commands.output import show_json
     from api.commands.progress import progress
-    from api.imports.results import import_results, preview_results, read_file
+    from api.imports.results import import_results, preview_results, readable, read_file
     from api.imports.unusable import UnusableFile
 
     raw = file.read_bytes()
+    try:
+        readable(raw)
+    except UnusableFile as error:
+        raise UnusableFile(f"{file.name}: {error}") from None
     with opened(create=True) as at:
-        try:
-            found = read_file(raw, at.ledger.catalogue())
-        except UnusableFile as error:
-            raise UnusableFile(f"{file.name}: {error}") from None
+        found = read_file(raw, at.ledger.catalogue())
         rows, refused = len(found.rows), len(found.refused)
         click.echo(f"{file.name}: {rows + refused} rows, {rows} readable, {refused} refused.", err=True)
         with progress("deciding" if dry_run else "recording") as tell:
-            carry_out = preview_results if dry_run else import_results
-            outcome = carry_out(at.ledger, found, progress=tell)
-        if not dry_run:
-            at.follow()
+            if dry_run:
+                outcome = preview_results(at.ledger, found, progress=tell)
+            else:
+                outcome = import_results(at.ledger, found, progress=at.settling(tell))
+                outcome = msgspec.structs.replace(outcome, position=at.follow())
     if report is not None:
         _write(report, outcome)
     if as_json:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[Any]):
     """What was known: a position of the log, an instant with its offset from UTC, or a date, taken at its end."""
 
     name = "moment"
@@ -18,7 +18,7 @@ class Moment(click.ParamType):
         return _read(self, Field(), value, param, ctx)
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[Any]):
     """What was valid: a date, taken at its end, or an instant with its offset from UTC."""
 
     name = "date"
@@ -30,7 +30,7 @@ class Day(click.ParamType):
 
 
 def _read(
-    kind: click.ParamType, field: Any, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    kind: click.ParamType[Any], field: Any, value: Any, param: click.Parameter | None, ctx: click.Context | None
 ) -> Any:
     from marshmallow import ValidationError
 

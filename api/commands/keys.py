@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from api.commands.options import database_option, json_option
+
+if TYPE_CHECKING:
+    from ledger.events import Role
 
 ROLES = (
     "learner", "assessor", "adjudicator", "designer", "quality_reviewer", "partner",
@@ -26,7 +31,7 @@ def keys_() -> None:
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is good for.")
 @json_option
 @database_option
-def create(role: str, ref: str | None, days: int, as_json: bool) -> None:
+def create(role: Role, ref: str | None, days: int, as_json: bool) -> None:
     """Make a key for a role, and show it this once."""
     from datetime import timedelta
 

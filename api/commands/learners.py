@@ -86,7 +86,7 @@ def progress_(learner_ref: str, at: Any, on: Any, as_json: bool) -> None:
 
 
 def _known(ledger: Ledger, ref: str, at: Any, on: Any) -> _Known:
-    """Return what was known of a learner *at* a moment, and the day asked about: that of *at* unless *on* says another."""
+    """Return what was known of a learner *at* a moment, and the day asked about: the same unless *on* names another."""
     from api.commands.opening import learner_id
 
     learner, store = learner_id(ledger, ref), ledger.store

@@ -11,7 +11,7 @@ from typing import Literal
 import click
 
 from api.commands.options import database
-from api.commands.progress import progress
+from api.commands.progress import Progress, progress
 from consumers.run import Followers
 from ledger import Ledger
 from ledger.settings import Settings
@@ -31,6 +31,15 @@ class Opened:
         """Record all that follows from what stands there, let the views catch up, and return their position."""
         with progress("following") as tell:
             return self.followers.catch_up(tell)
+
+    def settling(self, tell: Progress) -> Progress:
+        """Settle at each step of long work too: the records that it touched are still at hand then."""
+
+        def told(done: int, of: int) -> None:
+            tell(done, of)
+            self.followers.settling.catch_up()
+
+        return told
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 
 import click
 
+Progress = Callable[[int, int], None]
+
 
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+def progress(label: str) -> Iterator[Progress]:
     """Yield a function that takes how much is done, and how much there is."""
     bar = None
     done_before = 0

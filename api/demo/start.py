@@ -13,12 +13,12 @@ from api.keys import create_key
 from api.serving import free_port, serve
 from consumers.run import Followers
 from ledger import Ledger
-from ledger.events import AchievementAwarded, EvidenceSubmitted
+from ledger.events import AchievementAwarded, EvidenceSubmitted, Role
 from ledger.settings import Settings
 from projections.views import Views
 
 GOOD_FOR = timedelta(days=1)
-HOLDERS = {
+HOLDERS: dict[Role, str] = {
     "learner": "s1003",
     "assessor": "mensah",
     "adjudicator": "lindqvist",
@@ -58,7 +58,7 @@ def demonstrate(directory: Path, host: str, port: int, say: Callable[[str], Any]
         ledger.close()
 
 
-def welcome(ledger: Ledger, address: str, keys: dict[str, str]) -> Iterator[str]:
+def welcome(ledger: Ledger, address: str, keys: dict[Role, str]) -> Iterator[str]:
     """Yield the lines that greet who started the demo."""
     yield f"The sample college is at {address}, its API documented at {address}/docs"
     yield ""
@@ -71,8 +71,8 @@ def welcome(ledger: Ledger, address: str, keys: dict[str, str]) -> Iterator[str]
     yield "Stop with Ctrl-C."
 
 
-def tour(ledger: Ledger, address: str, keys: dict[str, str]) -> list[str]:
-    """Return five commands: progress, the queue, a judgement, the transcript with its milestone, and why."""
+def tour(ledger: Ledger, address: str, keys: dict[Role, str]) -> list[str]:
+    """Return five commands: progress, the queue, a judgement, why another holds hers, and the milestone earned."""
     chiara, amara = (ledger.identities.register("learner", [ref])[ref] for ref in ("s1003", "s1001"))
     facts = [recorded.fact for recorded in ledger.facts(f"learner-{chiara}")]
     waiting = [fact.evidence_id for fact in facts if isinstance(fact, EvidenceSubmitted)][-1]
@@ -82,7 +82,7 @@ def tour(ledger: Ledger, address: str, keys: dict[str, str]) -> list[str]:
         if isinstance(recorded.fact, AchievementAwarded) and recorded.fact.achievement_id == "data-analyst-badge"
     )
 
-    def curl(role: str, path: str, *more: str) -> str:
+    def curl(role: Role, path: str, *more: str) -> str:
         return " ".join(["curl -s", f"-H 'Authorization: Bearer {keys[role]}'", *more, f"{address}{path}"])
 
     body = "-H 'Content-Type: application/json' -d '{\"results\": {\"score\": 84}}'"
@@ -90,6 +90,6 @@ def tour(ledger: Ledger, address: str, keys: dict[str, str]) -> list[str]:
         curl("learner", f"/learners/{chiara}/progress"),
         curl("assessor", "/queues/assessment"),
         curl("assessor", f"/learners/{chiara}/evidence/{waiting}/assessments", body),
-        curl("learner", f"/learners/{chiara}/transcript"),
         curl("auditor", f"/awards/{badge}/why"),
+        curl("learner", f"/learners/{chiara}/transcript"),
     ]

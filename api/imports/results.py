@@ -18,7 +18,7 @@ import msgspec
 
 from api.imports.recording import Preview, Recording
 from api.imports.rehearsal import COMMAND_LINE
-from api.imports.rows import Reported, Row, read
+from api.imports.rows import Reported, Row, read, readable
 from api.problems import kebab
 from ledger import ids
 from ledger.application import Ledger
@@ -27,6 +27,8 @@ from ledger.catalogue import Catalogue
 from ledger.definition import AchievementDefinition
 from ledger.errors import Refused
 from ledger.event import Actor
+
+__all__ = ["File", "Outcome", "import_results", "preview_results", "read_file", "readable"]
 
 AT_ONCE = 1000
 Progress = Callable[[int, int], None]

@@ -21,13 +21,16 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from io import StringIO
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from api.imports.unusable import UnusableFile
 from api.problems import kebab
 from api.schemas.fields import PROSE, instant
 from ledger import errors
 from ledger.definition import AchievementDefinition, ResultDescription
+
+if TYPE_CHECKING:
+    from _csv import _reader as _Reader
 
 COLUMNS = (
     "learner_ref", "achievement", "evidence_id", "evidence_url", "narrative",
@@ -86,8 +89,7 @@ def read(raw: bytes, definition_of: Callable[[str], AchievementDefinition]) -> I
     *definition_of* answers what the newest published version of an achievement asks, or raises `Refused`.
     Raises `UnusableFile` before the first row where the header is wrong, later where the CSV breaks.
     """
-    csv.field_size_limit(2**31 - 1)  # Long fields are refused by the row below, rather than with the whole file.
-    reader = csv.reader(StringIO(_text(raw), newline=""), strict=True)
+    reader = _reader(raw)
     try:
         columns = _columns(next(reader, []))
         cached = lru_cache(maxsize=None)(definition_of)
@@ -106,12 +108,25 @@ def read(raw: bytes, definition_of: Callable[[str], AchievementDefinition]) -> I
         raise UnusableFile(f"Line {reader.line_num} is not CSV: {error}.") from None
 
 
-def _text(raw: bytes) -> str:
+def readable(raw: bytes) -> None:
+    """Raise `UnusableFile` unless *raw* is such a CSV from its header to its end, whatever its rows say."""
+    reader = _reader(raw)
     try:
-        return raw.decode("utf-8-sig")
+        _columns(next(reader, []))
+        for _ in reader:
+            pass
+    except csv.Error as error:
+        raise UnusableFile(f"Line {reader.line_num} is not CSV: {error}.") from None
+
+
+def _reader(raw: bytes) -> _Reader:
+    csv.field_size_limit(2**31 - 1)  # Long fields are refused by the row, rather than with the whole file.
+    try:
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise UnusableFile(f"Line {line} is not UTF-8; save the file as UTF-8.") from None
+    return csv.reader(StringIO(text, newline=""), strict=True)
 
 
 def _columns(header: list[str]) -> dict[str, int]:

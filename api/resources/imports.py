@@ -13,7 +13,8 @@ from api.door import IMPORT_MAX, SECOND_PERSON, Door
 from api.imports.catalogue import import_catalogue
 from api.imports.results import import_results, preview_results, read_file
 from api.imports.unusable import UnusableFile
-from api.problems import MEDIA, UNUSABLE_FILE, Problem
+from api.problem_kinds import MEDIA, UNUSABLE_FILE
+from api.problems import Problem
 from api.problems import answer as problem_answer
 from api.schemas.imports import CatalogueImported, ResultsImported
 from api.schemas.reading import ImportSchema
@@ -56,7 +57,7 @@ def catalogue() -> Response:
         raise SecondPersonNeeded("A second person approves a catalogue: send their key in Second-Authorization.")
     demand_of(second, "imports.catalogue")
     by, approved_by = _ref(principal()), _ref(second)
-    imported = import_catalogue(ledger(), raw, name="catalogue.json", by=by, approved_by=approved_by)
+    imported = import_catalogue(ledger(), raw, name="catalogue.json", by=by, approved_by=approved_by, actor=actor())
     current_app.extensions["catch_up"]()
     done = CatalogueImported(
         achievements=imported.achievements, stacks=imported.stacks,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from api.imports.results import Outcome
+if TYPE_CHECKING:
+    from api.imports.results import Outcome
 
 
 class RowReport(msgspec.Struct, frozen=True, kw_only=True):

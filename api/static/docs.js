@@ -22,7 +22,7 @@ function resolved(spec, value) {
   return found || {};
 }
 
-// An example body: required fields first, one value of each kind.
+// An example body: what is required, one value of each kind.
 function example(spec, given, depth = 0) {
   const schema = resolved(spec, given);
   if (schema.examples && schema.examples.length) return schema.examples[0];
@@ -31,8 +31,7 @@ function example(spec, given, depth = 0) {
   const type = Array.isArray(schema.type) ? schema.type[0] : schema.type;
   if (type === "object" || schema.properties) {
     const made = {};
-    const wanted = depth > 3 ? schema.required || [] : schema.required || Object.keys(schema.properties || {});
-    for (const name of wanted) made[name] = example(spec, (schema.properties || {})[name] || {}, depth + 1);
+    for (const name of schema.required || []) made[name] = example(spec, (schema.properties || {})[name] || {}, depth + 1);
     return made;
   }
   if (type === "array") return depth > 3 ? [] : [example(spec, schema.items || {}, depth + 1)];
@@ -40,7 +39,7 @@ function example(spec, given, depth = 0) {
   if (type === "integer" || type === "number") return schema.minimum > 0 ? schema.minimum : 0;
   if (schema.format === "date-time") return new Date().toISOString();
   if (schema.format === "date") return new Date().toISOString().slice(0, 10);
-  if (type === "string") return "";
+  if (type === "string") return "…";
   return {};
 }
 
@@ -101,7 +100,10 @@ function form(spec, path, operation, shared) {
     const input = element("textarea", { id: `${id}-body`, spellcheck: "false" });
     input.value = json ? JSON.stringify(example(spec, described.schema || {}), null, 2) : "";
     body = { input, type };
-    inputs.append(element("label", { for: `${id}-body` }, `body (${type})`), input);
+    const shape = resolved(spec, described.schema || {});
+    const optional = Object.keys(shape.properties || {}).filter((name) => !(shape.required || []).includes(name));
+    const note = optional.length ? element("small", {}, `may also hold ${optional.join(", ")}`) : null;
+    inputs.append(element("label", { for: `${id}-body` }, `body (${type})`, note), input);
     if (!json) {
       file = element("input", { type: "file", id: `${id}-file` });
       inputs.append(element("label", { for: `${id}-file` }, "or a file"), file);

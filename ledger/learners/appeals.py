@@ -125,9 +125,7 @@ def _better_judgement(record: Record, appeal: AppealLodged, command: DecideAppea
             msg = f"The result {name} was {value}; an appeal cannot lower it to {command.results[name]}."
             raise errors.WorsenedByAppeal(msg, field="results")
     evidence = require_evidence(record, about.evidence_id)
-    check_results(
-        command.results, setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version)
-    )
+    check_results(command.results, setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version))
     fact = EvidenceAssessed(
         effective_at=setting.now,
         assessment_id=derived("asm", command.appeal_id),

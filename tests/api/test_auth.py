@@ -23,6 +23,8 @@ def test_every_endpoint_denies_every_role_that_the_policy_does_not_name(service:
         path = rule.rule.replace("<number:version>", "1")
         for name in rule.arguments:
             path = path.replace(f"<id:{name}>", "someone")
+        if rule.endpoint == "learners.listed":
+            path += "?ref=someone"  # the whole list is for fewer
         if rule.endpoint in PUBLIC:
             continue
         method = "POST" if "POST" in (rule.methods or ()) else "GET"

@@ -49,11 +49,13 @@ def test_revocation_takes_two_people_who_sign_what_falls_with_it(service: Servic
     requested = first.post(f"/awards/{award}/revocation-requests", REASON).get_json()["id"]
     alone = first.post(f"/awards/{award}/revocations", {"request_id": requested})
     elsewhere = second.post(f"/awards/{milestone}/revocations", {"request_id": requested})
-    together = second.post(f"/awards/{award}/revocations", {"request_id": requested})
+    together = second.post(f"/awards/{award}/revocations", {"request_id": requested}, key="k-1")
     service.catch_up()
+    again = second.post(f"/awards/{award}/revocations", {"request_id": requested}, key="k-1")
 
     assert any(milestone in line for line in falling)
     assert [403, 404, 201] == [alone.status_code, elsewhere.status_code, together.status_code]
+    assert together.get_json() == again.get_json()
     assert ["revoked", "revoked"] == [status(service, award), status(service, milestone)]
 
 

@@ -66,7 +66,7 @@ def test_every_command_says_what_it_is_for(shell: Terminal) -> None:
 
 def test_help_is_quick() -> None:
     loaded = (
-        "import sys; from api.commands import main; main(['--help'], standalone_mode=False); print(sorted(sys.modules))"
+        "import sys; from api.commands import main;main(['--help'], standalone_mode=False); print(sorted(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
 
@@ -113,9 +113,8 @@ def test_stats_count_awards_apart_from_milestones(college: Terminal) -> None:
     college.take_in(files.row(), drilled(), files.row(learner_ref="leo", result="", outcome="", evidence_id="e2"))
     stats = college.answer("stats")
 
-    assert stats == stats | {
-        "learners": 2, "evidence": 3, "assessments": 2, "awards_live": 2, "milestones_live": 1, "awards_revoked": 0, "queue": 1,
-    }  # fmt: skip
+    assert stats == stats | {"learners": 2, "evidence": 3, "assessments": 2, "queue": 1}
+    assert stats == stats | {"awards_live": 2, "milestones_live": 1, "awards_revoked": 0}
     assert stats["position"] > 0
 
 
@@ -153,13 +152,12 @@ def test_the_report_has_a_line_per_row(college: Terminal) -> None:
 def test_an_unusable_file_exits_with_2_and_leaves_no_trace(
     shell: Terminal, kind: str, content: bytes, more: tuple[str, ...]
 ) -> None:
-    shell.answer("init")
     found = shell.run("import", kind, shell.file("file", content), *more)
 
     assert found.exit_code == 2
     assert "Traceback" not in found.output
     assert found.stderr.strip().endswith(".")
-    assert shell.answer("stats")["position"] == 0
+    assert not (shell.directory / "ledger.db").exists()
 
 
 def test_an_undone_batch_is_void_and_its_file_can_be_sent_again(college: Terminal) -> None:

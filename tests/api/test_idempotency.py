@@ -16,8 +16,9 @@ def test_the_same_post_under_the_same_key_answers_the_same_and_records_nothing(s
 
     again = learner.post(path, EVIDENCE, key="k-1")
 
-    assert [201, 200] == [first.status_code, again.status_code]
-    assert {"repeated": True} | {k: v for k, v in first.get_json().items() if k != "repeated"} == again.get_json()
+    assert [201, 201] == [first.status_code, again.status_code]
+    assert first.get_json() == again.get_json()
+    assert [None, "true"] == [answer.headers.get("Idempotent-Replayed") for answer in (first, again)]
     assert head == service.ledger.store.head()
 
 
@@ -92,6 +93,7 @@ def test_one_key_sent_by_many_at_once_records_once(service: Service) -> None:
             pool.map(lambda _: learner.post(f"/learners/{learner.account}/evidence", EVIDENCE, key="k"), range(16))
         )
 
-    assert {200, 201} == {answer.status_code for answer in answers}
+    assert {201} == {answer.status_code for answer in answers}
+    assert 15 == sum("Idempotent-Replayed" in answer.headers for answer in answers)
     assert 1 == len({answer.get_json()["id"] for answer in answers})
     assert head + 1 == service.ledger.store.head()

@@ -18,6 +18,8 @@ def test_a_learner_is_registered_once_and_found_by_ref(service: Service) -> None
     assert [] == registrar.get("/learners", ref="S-999").get_json()["items"]
     service.catch_up()
     assert ["S-001"] == [one["ref"] for one in registrar.get("/learners").get_json()["items"]]
+    assessor = service.person("assessor")
+    assert [200, 403] == [assessor.get("/learners", ref="S-001").status_code, assessor.get("/learners").status_code]
 
 
 def test_the_official_transcript_shows_live_awards_with_their_sums(service: Service) -> None:
@@ -33,6 +35,19 @@ def test_the_official_transcript_shows_live_awards_with_their_sums(service: Serv
     assert ["badge", "mig", "tig"] == sorted(award["achievement_id"] for award in document["awards"])
     assert (3.75, 20.0, "S-001") == (float(document["credits"]), float(document["hours"]), document["learner"]["ref"])
     assert "only where" in document["legend"]
+
+
+def test_a_milestone_is_there_for_who_reads_just_after_completing_it(service: Service) -> None:
+    service.publish("mig")
+    service.activate("welder", "badge", {"all": [{"achievement": "mig"}]})
+    service.followers.start()
+    learner, assessor = service.learner(), service.person("assessor")
+    evidence = learner.post(f"/learners/{learner.account}/evidence", REFLECTION).headers["Location"]
+
+    assessor.post(f"{evidence}/assessments", {"met": True})
+    document = learner.get(f"/learners/{learner.account}/transcript").get_json()
+
+    assert ["badge", "mig"] == sorted(award["achievement_id"] for award in document["awards"])
 
 
 def test_at_selects_what_was_known_and_on_what_was_valid(service: Service) -> None:

@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from api.commands import main
 from tests.imports import files
 
 pytestmark = pytest.mark.slow
+PATIENCE_S = 10
 LISTENING = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
@@ -112,8 +114,12 @@ def test_a_file_is_imported_while_the_service_runs_on_the_same_ledger(database: 
 
 def test_the_demo_s_tour_works_as_printed() -> None:
     with running("demo", "--port", "0", until="Ctrl-C") as demo:
+        began = time.monotonic()
         tour = [line for line in demo.said if line.startswith("curl ")]
-        progress, queue, judged, transcript, why = map(carried_out, tour)
+        progress, queue, judged, why = map(carried_out, tour[:4])
+        transcript = carried_out(tour[4])
+        while len(transcript["awards"]) < 3 and time.monotonic() < began + PATIENCE_S:
+            transcript = carried_out(tour[4])  # The milestone follows some milliseconds after the judgement.
 
     assert len([line for line in demo.said if "ldg_" in line and not line.startswith("curl")]) == 11
     assert "Data Foundations" in json.dumps(progress)

@@ -12,7 +12,7 @@ _INTRODUCTION = """\
 # The command line
 
 `ledger [--database URL] COMMAND`.
-Which ledger: `--database sqlite:///FILE` before or after the command, else `LEDGER_DATABASE_URL`, else `ledger.db` here.
+Which ledger: `--database sqlite:///FILE`, before or after the command; else `LEDGER_DATABASE_URL`; else `ledger.db`.
 `--json` answers for programs; lists are `{"items": […], "next": …}`, and `--after` takes `next`.
 Exit codes: 0 done, 2 usage or unusable input, 3 disproven, 4 could not be done or checked.
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from ledger.event import Event, catalogue_of_events, name_of
+from ledger.event import Event, catalogue_of_events
 from ledger.private import Private
 from tests.house.slices import category_of
 
@@ -152,6 +152,6 @@ def _sentence(cls: type) -> str:
     return " ".join((inspect.getdoc(cls) or "").split())
 
 
-def stored(cls: type[Event]) -> str:
+def linked(cls: type[Event]) -> str:
     """Return a link to a fact's entry."""
-    return f"[{cls.__name__}](events.md#{cls.__name__.lower()} \"{name_of(cls)}\")"
+    return f"[{cls.__name__}](events.md#{cls.__name__.lower()})"

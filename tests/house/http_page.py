@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from ledger.events import Role
+
+_ROLES = frozenset(get_args(Role))
+_FEW = 2
 _OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
 _INTRODUCTION = """\
 # The HTTP API
@@ -16,8 +20,10 @@ Errors are problem documents, listed in [problems.md](problems.md).
 
 - Every request but a few carries `Authorization: Bearer <key>`; keys come from `ledger keys create`.
 - Every POST takes an `Idempotency-Key`: sent again with the same body, it records nothing twice and answers the same.
-- A command answers with the `position` at which it stands, and an `ETag`; pass them on as `?at_least=` to read what follows, and as `If-Match` to decide only on what was seen.
-- Where `at` is taken it is a position or an instant: what was known then. `on` is a date or an instant: what was valid then. They combine.
+- A command answers with the `position` at which it stands: `?at_least=` reads what follows from it.
+  Its `ETag` goes into `If-Match`, to decide only on what was seen.
+- `at` is a position or an instant: what was known then.
+  `on` is a date or an instant: what was valid then. They combine.
 - Lists are `{"items": […], "next": …}`; `?after=` takes `next`.
 - What another learner owns is not found, rather than forbidden.
 
@@ -47,6 +53,18 @@ def _requests() -> Iterator[str]:
 
 
 def _row(method: str, path: str, operation: dict[str, Any]) -> str:
-    roles = operation.get("x-roles")
-    who = "anybody" if operation.get("security") == [] else ", ".join(role.replace("_", " ") for role in roles or ["–"])
-    return f"| `{method.upper()} {path}` | {operation.get('summary', '')} | {who} |"
+    return f"| `{method.upper()} {path}` | {operation.get('summary', '')} | {_who(operation)} |"
+
+
+def _who(operation: dict[str, Any]) -> str:
+    if operation.get("security") == []:
+        return "anybody"
+    roles = set(operation["x-roles"])
+    left_out = sorted(_ROLES - roles)
+    if len(left_out) <= _FEW:
+        return "every role" + (f" but {_and(left_out)}" if left_out else "")
+    return _and(sorted(roles))
+
+
+def _and(roles: list[str]) -> str:
+    return ", ".join(role.replace("_", " ") for role in roles)

@@ -10,7 +10,7 @@ from ledger.decider import Command
 from ledger.event import catalogue_of_events
 from ledger.learners.commands import Settle
 from ledger.rules import rules_for
-from tests.house.event_page import stored
+from tests.house.event_page import linked
 from tests.house.handling import documents_of, tables_of
 from tests.house.slices import commands, facts_of
 
@@ -19,7 +19,8 @@ _INTRODUCTION = """\
 
 What can be asked of the ledger, which facts can follow, and where they show.
 Facts are everything the command's rules can record, under one condition or another; a refused command records none.
-*Tables* are kept up as facts come in; *documents* are folded from one learner's own facts when they are read.
+*Tables* are kept up as facts come in; *documents* are folded from one learner's own facts when they are read,
+with the catalogue that all definitions and people fold into.
 
 This page is made from the code by `make docs`: the facts by following every call from the decide functions,
 the views from their tables of handlers.
@@ -48,15 +49,15 @@ def _commands() -> Iterator[str]:
             yield "|---|---|---|"
         facts = facts_of(command)
         shown = dict.fromkeys(view for fact in facts for view in tables_of(fact))
-        yield f"| **{command.__name__}**<br>{_sentence(command)} | {_list(map(stored, facts))} | {_list(shown)} |"
+        yield f"| **{command.__name__}**<br>{_sentence(command)} | {_list(map(linked, facts))} | {_list(shown)} |"
 
 
 def _automation() -> Iterator[str]:
     yield "| when | whom | then it can record |"
     yield "|---|---|---|"
-    then = _list(map(stored, facts_of(Settle)))
-    yield f"| {_list(map(stored, ABOUT_A_LEARNER))} | the learner | {then} |"
-    yield f"| {_list(map(stored, ABOUT_A_STACK))} | who holds anything the stack names | the same |"
+    then = _list(map(linked, facts_of(Settle)))
+    yield f"| {_list(map(linked, ABOUT_A_LEARNER))} | the learner | {then} |"
+    yield f"| {_list(map(linked, ABOUT_A_STACK))} | who holds anything the stack names | the same |"
 
 
 def _facts() -> Iterator[str]:
@@ -64,7 +65,7 @@ def _facts() -> Iterator[str]:
     yield "| fact | tables | documents |"
     yield "|---|---|---|"
     for fact in catalogue_of_events().values():
-        yield f"| {stored(fact)} | {_list(tables_of(fact))} | {_list(documents_of(fact))} |"
+        yield f"| {linked(fact)} | {_list(tables_of(fact))} | {_list(documents_of(fact))} |"
 
 
 def _list(items: Iterable[str]) -> str:

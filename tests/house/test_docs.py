@@ -18,6 +18,7 @@ ROOT = DOCS.parent
 WRITTEN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?: \"[^\"]*\")?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+NAMED_FILE = re.compile(r"\b((?:ledger|projections|consumers|api|tests|docs)/[\w/.-]*\w)")
 SETTING = re.compile(r"\bLEDGER_[A-Z_]+\b")
 
 
@@ -33,6 +34,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [] == broken
 
 
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_are_named_exist(page: Path) -> None:
+    missing = [name for name in NAMED_FILE.findall(text(page)) if not (ROOT / name).exists()]
+
+    assert [] == missing
+
+
 def test_every_command_is_documented() -> None:
     missing = [path for path, _ in commands() if f"`{path}" not in everything()]
 
@@ -46,7 +54,9 @@ def test_every_request_is_documented() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    read = {name for code in ROOT.glob("[!.]*/**/*.py") if "tests" not in code.parts for name in SETTING.findall(text(code))}
+    read = {
+        name for code in ROOT.glob("[!.]*/**/*.py") if "tests" not in code.parts for name in SETTING.findall(text(code))
+    }
 
     assert set() == read - set(SETTING.findall(text(DOCS / "operating.md")))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from api.imports.catalogue import import_catalogue
 from api.imports.results import Outcome, import_results, preview_results, read_file
 from ledger.application import Ledger
 from ledger.events import AccountLinked, AchievementAwarded, EvidenceSubmitted, RoleGranted
-from tests.imports.files import results, row
+from tests.imports.files import CATALOGUE, catalogue, results, row
 
 
 def take_in(ledger: Ledger, *rows: dict[str, str]) -> Outcome:
@@ -149,3 +150,37 @@ def test_a_preview_says_what_recording_finds_and_records_nothing(
     assert preview.dry_run
     assert (ledger.store.head(), len(ledger.identities.search("", 100))) == (head, people)
     assert codes(preview) == codes(take_in(ledger, *rows))
+
+
+def test_an_import_cut_short_goes_on_in_the_same_batch(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = tuple(row(learner_ref=f"lea{number}") for number in range(6))
+    file = read_file(results(*rows), ledger.catalogue())
+    monkeypatch.setattr("api.imports.results.AT_ONCE", 2)
+
+    def killed(done: int, _: int) -> None:
+        if done >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_results(ledger, file, progress=killed)
+    outcome = import_results(ledger, file)
+    evidence = [
+        recorded.fact
+        for number in range(6)
+        for recorded in ledger.facts(f"learner-{ledger.identities.find('learner', f'lea{number}')}")
+        if isinstance(recorded.fact, EvidenceSubmitted)
+    ]
+
+    assert (outcome.recorded, outcome.repeated) == (2, 4)
+    assert [outcome.batch_id] * 6 == [fact.batch_id for fact in evidence]
+
+
+def test_an_address_is_asked_for_only_where_the_catalogue_says_so(ledger: Ledger) -> None:
+    without = row(evidence_url="")
+    assert codes(take_in(ledger, without)) == ["recorded"]
+
+    filing = {**CATALOGUE["achievements"][2], "evidence_required": True}
+    raw = catalogue(achievements=[filing], stacks=[])
+    import_catalogue(ledger, raw, name="catalogue.json", by="dora", approved_by="board")
+
+    assert codes(take_in(ledger, {**without, "learner_ref": "leo"})) == ["evidence-missing"]

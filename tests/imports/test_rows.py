@@ -17,7 +17,9 @@ from ledger.definition import AchievementDefinition
 from ledger.errors import Unknown
 from tests.imports.files import CATALOGUE, results, row
 
-DEFINITIONS = {entry.id: entry.definition for entry in CatalogueFileSchema().load(CATALOGUE).achievements}
+DEFINITIONS: dict[str, AchievementDefinition] = {
+    entry.id: entry.definition for entry in CatalogueFileSchema().load(CATALOGUE).achievements
+}
 
 
 def definition_of(name: str) -> AchievementDefinition:

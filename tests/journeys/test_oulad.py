@@ -214,9 +214,7 @@ def test_why_leads_from_a_milestone_to_its_evidence(imported: Imported, college:
         assert f"{module}-module" in written
 
 
-def test_a_stack_defined_later_awards_earlier_learners_and_a_revision_takes_nothing(
-    imported: Imported, college: College
-) -> None:
+def test_a_stack_defined_later_awards_earlier_learners_and_a_revision_takes_nothing(college: College) -> None:
     badge = "graduate-badge"
     definition = AchievementDefinition(
         name="Graduate",

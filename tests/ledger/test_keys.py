@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger.errors import Erased
 from ledger.events import AwardRevoked, EvidenceAssessed, LearnerRegistered
 from ledger.keys import LearnerKeys, NoKey, WrongKek, _Cipher, reveal_fact, seal_command
-from ledger.learners.commands import AssessEvidence, RegisterLearner, Settle, SubmitEvidence
+from ledger.learners.commands import AssessEvidence, RegisterLearner, Settle, WithdrawEvidence
 from ledger.private import Private, private
 from ledger.store import StoreUnavailable
 from tests.examples import START
@@ -188,10 +188,6 @@ def test_a_digest_finds_the_same_text_of_one_learner_again_and_of_no_other(keys:
 # Commands and facts
 
 
-def submit(**texts: Private | None) -> SubmitEvidence:
-    return SubmitEvidence(learner_id=LEE, evidence_id="ev_1", achievement_id="mig", submitted_by=LEE, **texts)
-
-
 def test_every_personal_text_of_a_command_is_sealed(keys: LearnerKeys) -> None:
     command = AssessEvidence(
         learner_id=LEE, assessment_id="asm_1", evidence_id="ev_1", assessor="per_ana",
@@ -208,7 +204,7 @@ def test_a_command_without_personal_text_needs_no_key(keys: LearnerKeys) -> None
     for command in (RegisterLearner(learner_id=KIM), Settle(learner_id=KIM)):
         assert command == seal_command(keys, KIM, command)
     with pytest.raises(NoKey):
-        seal_command(keys, KIM, submit(narrative=private("I weld")))
+        seal_command(keys, KIM, WithdrawEvidence(learner_id=KIM, evidence_id="ev_1", by=KIM, reason=private("oops")))
 
 
 def test_the_texts_of_a_fact_are_revealed_by_field(keys: LearnerKeys) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from time import monotonic, sleep
 
 import pytest
@@ -104,7 +104,7 @@ def test_a_subscription_yields_what_stands_and_what_comes(store: SQLiteStore) ->
 
     with store.subscribe(gt=1) as subscription:
         assert 2 == next(subscription).id
-        writer = Thread(target=lambda: (sleep(0.05), store.append([Append(LEE, 2, facts("c"))], now=START)))
+        writer = Timer(0.05, store.append, [[Append(LEE, 2, facts("c"))]], {"now": START})
         writer.start()
         assert 3 == next(subscription).id
         writer.join()
@@ -172,7 +172,7 @@ def test_nothing_is_made_by_looking(path: Path) -> None:
 
 def _use(store: SQLiteStore, answer: multiprocessing.connection.Connection) -> None:
     said = []
-    for attempt in (lambda: store.head(), lambda: store.append([Append(LEE, 0, facts("a"))], now=START)):
+    for attempt in (store.head, lambda: store.append([Append(LEE, 0, facts("a"))], now=START)):
         try:
             attempt()
         except StoreUnavailable as error:

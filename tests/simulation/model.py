@@ -17,7 +17,7 @@ from tests.simulation.stacking import Completion, Stack
 APPEAL_WITHIN = timedelta(days=28)
 
 
-class No(Exception):  # noqa: N818 -- it is an answer
+class No(Exception):
     """The rules forbid it."""
 
 
@@ -123,14 +123,19 @@ class Waiting:
     completion: Completion | None = None
     award: Award | None = None
 
+    def what(self) -> tuple[str | None, ...]:
+        evidence, award = self.evidence.id if self.evidence else None, self.award.id if self.award else None
+        return self.queue, self.achievement, evidence, award
+
 
 @dataclass(eq=False)
 class Appeal:
     """An appeal being heard, about an award, or about what somebody found of some evidence."""
 
-    since: datetime
+    name: str
     award: Award | None = None
     about: tuple[str, str] | None = None
+    since: datetime | None = None
 
 
 @dataclass(eq=False)
@@ -151,19 +156,19 @@ class Learner:
 
     # Evidence and judgements
 
-    def submit(self, evidence: str, achievement: str, by: str, batch: str | None) -> None:
+    def submit(self, evidence: str, achievement: str, by: str, batch: str | None, _: datetime) -> None:
         known = self.evidence.get(evidence)
         if known is None:
             self.evidence[evidence] = Evidence(evidence, achievement, self.micros[achievement][-1], by, batch)
         elif known.achievement != achievement:
             raise No
 
-    def withdraw(self, evidence: Evidence) -> None:
+    def withdraw(self, evidence: Evidence, _: datetime) -> None:
         if not evidence.withdrawn and self.led_somewhere(evidence):
             raise No
         evidence.withdrawn = True
 
-    def assess(self, evidence: Evidence, who: str, met: bool, role: str, now: datetime, batch: str | None) -> None:
+    def assess(self, evidence: Evidence, who: str, met: bool, role: str, batch: str | None, now: datetime) -> None:
         given = evidence.judgements.get(who)
         if given is not None:  # the same judgement again is harmless; another one would be an amendment
             if (met, role) != (given.first[0], given.role):
@@ -231,7 +236,7 @@ class Learner:
             self.award_milestone(waiting.achievement, waiting.completion)
         self.queue.remove(waiting)
 
-    def decline(self, waiting: Waiting) -> None:
+    def decline(self, waiting: Waiting, _: datetime) -> None:
         if waiting.completion:
             waiting.completion.declined = "by hand"
         self.queue.remove(waiting)
@@ -313,13 +318,16 @@ class Learner:
             for one in (b for c in self.completions for b in c.breaks):
                 one.lost = {a for a in one.lost if a.newest() is not award}
 
+    def refuse(self, _: datetime) -> None:
+        raise No
+
     def must_stand(self, award: Award, now: datetime) -> None:
         if not award.stands(now):
             raise No
 
     # Appeals
 
-    def appeal(self, name: str, appeal: Appeal, now: datetime) -> None:
+    def appeal(self, appeal: Appeal, now: datetime) -> None:
         award, since = appeal.award, now
         if award and not self.at_risk(award, now):
             if award.lost(now) in (None, "renewed") or (award.lost(now) == "expired" and award.ended != "lapsed"):
@@ -330,10 +338,10 @@ class Learner:
         same = any((a.award, a.about) == (award, appeal.about) for a in self.appeals.values())
         if same or now > since + APPEAL_WITHIN:
             raise No
-        self.appeals[name] = appeal
+        appeal.since = now
+        self.appeals[appeal.name] = appeal
 
-    def hear(self, name: str, by: str, upheld: bool, now: datetime) -> None:
-        appeal = self.appeals[name]
+    def hear(self, appeal: Appeal, by: str, upheld: bool, now: datetime) -> None:
         evidence = self.evidence.get(appeal.about[0]) if appeal.about else None
         if appeal.about and evidence and appeal.about[1] in evidence.judgements:
             if by in evidence.judgements:
@@ -341,8 +349,8 @@ class Learner:
             if upheld:
                 evidence.judgements[by] = Judgement(met=True, role="appeal", at=now)
                 self.conclude(evidence, now)
-        del self.appeals[name]
-        award = appeal.award
+        del self.appeals[appeal.name]
+        award, since = appeal.award, appeal.since or now
         if award and upheld:
             self.decide_breaks(award)
             if award.ended in ("revoked", "lapsed") and not self.held(award.achievement, now):
@@ -353,8 +361,8 @@ class Learner:
                     self.lift(award, what, now)
         elif award and award.stands(now):
             for one in self.breaks_of(award):  # the clock stood still meanwhile
-                if one.due > appeal.since and not one.decided:
-                    one.due += now - appeal.since
+                if one.due > since and not one.decided:
+                    one.due += now - since
 
     def at_risk(self, award: Award, now: datetime) -> bool:
         return award.stands(now) and any(b.lost and not b.decided for b in self.breaks_of(award))

@@ -149,10 +149,12 @@ def complete(learner: Learner, now: datetime) -> bool:
     """Complete a stack that is satisfied, held by none, and not declined on the same ground."""
     for name, versions in learner.stacks.items():
         version = in_effect(learner, name, now)
-        stack = versions[version or 0]
+        if version is None:
+            continue
+        stack = versions[version]
         basis = basis_of(learner, stack, now)
         earlier = [c for c in learner.completions if c.stack == name]
-        if version is None or not basis or any(c.is_open(now) for c in earlier) or learner.held(stack.milestone, now):
+        if not basis or any(c.is_open(now) for c in earlier) or learner.held(stack.milestone, now):
             continue
         at = max(a.effective_at for a in basis)
         if any(c.declined == "by hand" and at <= c.at for c in earlier):

@@ -1,0 +1,407 @@
+"""
+Commands of every kind, lost clocks and lost processes, in any order; after each step ledger and model must agree.
+
+`ask` puts one question to both: both refuse, or both go on. Whatever is accepted is sent again, with its idempotency
+key and without. Followers run after every step unless they have fallen behind; then all may crash before they catch up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
+
+from ledger import errors
+from ledger.ids import derived
+from ledger.learners import commands as c
+from ledger.private import Private
+from ledger.receipt import Receipt
+from tests.simulation import college as col
+from tests.simulation.agreement import agree, sound, what_waits
+from tests.simulation.college import ACTOR, LEARNERS, REGISTRAR, College, days
+from tests.simulation.model import Appeal, Award, Evidence, Learner, Micro, No, Waiting
+from tests.simulation.stacking import Stack
+
+T = TypeVar("T")
+WHY = Private(plain="why")
+MICROS = st.sampled_from("abcde")
+NOW, SECOND = timedelta(0), timedelta(seconds=1)
+BEFORE = st.sampled_from(["", "ab", "abe", "abce", "cda"])
+BATCH = st.sampled_from([None, None, "b1", "b2"])
+LEARNER = st.sampled_from(LEARNERS)
+N = st.integers(0, 11)
+
+
+class WholeLedger(RuleBasedStateMachine):
+    """The ledger on a file, its views and followers; and the model beside it."""
+
+    @initialize(one=BEFORE, two=BEFORE)
+    def a_college_with_learners_who_hold_something(self, one: str, two: str) -> None:
+        self.directory = Path(tempfile.mkdtemp(dir=col.quick_disk()))
+        shutil.copytree(col.founded(), self.directory, dirs_exist_ok=True)
+        self.clock = col.Clock()
+        self.college = College(self.directory, self.clock)
+        self.micros, self.stacks = col.programme()
+        self.learners = {name: Learner(name, self.micros, self.stacks) for name in LEARNERS}
+        self.numbers = count(1)
+        self.behind, self.agreed = False, True
+        for learner, micros in zip(LEARNERS, (one, two), strict=True):
+            for micro in micros:
+                self.earn(learner, micro, None)
+
+    def teardown(self) -> None:
+        if hasattr(self, "college"):
+            try:
+                if self.agreed:  # else it was said already
+                    self.catch_up()
+                    sound(self.college, self.directory / "again")
+            finally:
+                self.college.close()
+                shutil.rmtree(self.directory)
+
+    # Learners and assessors
+
+    @rule(learner=LEARNER, micro=MICROS, batch=BATCH)
+    def earn(self, learner: str, micro: str, batch: str | None) -> None:
+        evidence = self.submit(learner, f"{learner}-{next(self.numbers) + 100}", micro, learner, batch)
+        for assessor in col.ASSESSORS[: evidence.micro.assessors]:
+            self.assess(learner, evidence, assessor, batch, met=True)
+
+    @rule(learner=LEARNER, stack=N, batch=BATCH)
+    def earn_what_a_stack_still_asks_for(self, learner: str, stack: int, batch: str | None) -> None:
+        known, now = self.learners[learner], self.clock.latest
+        asked = pick([versions[-1].of for versions in self.stacks.values() if versions], stack) or ()
+        for micro in asked:
+            if micro in self.micros and not known.held(micro, now):
+                self.earn(learner, micro, batch)
+
+    @rule(learner=LEARNER, n=N, micro=MICROS, by=st.sampled_from(["the learner", "tom"]), batch=BATCH)
+    def submit_evidence(self, learner: str, n: int, micro: str, by: str, batch: str | None) -> None:
+        self.submit(learner, f"{learner}-{n}", micro, learner if by == "the learner" else by, batch)
+
+    @rule(learner=LEARNER, n=N, who=st.sampled_from([*col.ASSESSORS, "the learner"]), met=st.booleans(), batch=BATCH)
+    def assess_evidence(self, learner: str, n: int, who: str, met: bool, batch: str | None) -> None:
+        if evidence := pick(self.learners[learner].evidence.values(), n):
+            self.assess(learner, evidence, learner if who == "the learner" else who, batch, met=met)
+
+    @rule(learner=LEARNER, n=N, met=st.booleans())
+    def amend_a_judgement(self, learner: str, n: int, met: bool) -> None:
+        if (judged := pick(self.judged(learner), n)) is not None:
+            evidence, who = judged
+            command = c.AmendAssessment(
+                learner_id=learner, assessment_id=_assessment(evidence, who), by=who, met=met, reason=WHY
+            )
+            self.ask(command, Learner.amend, evidence, who, met)
+
+    @rule(learner=LEARNER, n=N)
+    def withdraw_evidence(self, learner: str, n: int) -> None:
+        if evidence := pick(self.learners[learner].evidence.values(), n):
+            command = c.WithdrawEvidence(learner_id=learner, evidence_id=evidence.id, by=evidence.by)
+            self.ask(command, Learner.withdraw, evidence)
+
+    # Registrars
+
+    @rule(learner=LEARNER, n=N, component=st.booleans())
+    def suspend_an_award(self, learner: str, n: int, component: bool) -> None:
+        if award := pick(self.components(learner) if component else self.learners[learner].awards, n):
+            command = c.SuspendAward(learner_id=learner, award_id=award.id, by=REGISTRAR, reason=WHY)
+            self.ask(command, Learner.suspend, award)
+
+    @rule(learner=LEARNER, n=N)
+    def reinstate_an_award(self, learner: str, n: int) -> None:
+        suspended = [a for a in self.learners[learner].awards if "hand" in a.suspended]
+        if award := pick(suspended, n) or pick(self.learners[learner].awards, n):
+            command = c.ReinstateAward(learner_id=learner, award_id=award.id, by=REGISTRAR, reason=WHY)
+            self.ask(command, Learner.reinstate, award)
+
+    @rule(learner=LEARNER, n=N, component=st.booleans())
+    def revoke_by_two_people(self, learner: str, n: int, component: bool) -> None:
+        if award := pick(self.components(learner) if component else self.learners[learner].awards, n):
+            name = f"req{next(self.numbers)}"
+            request = c.RequestRevocation(
+                learner_id=learner, request_id=name, award_id=award.id, by=REGISTRAR, reason=WHY
+            )
+            if self.ask(request, Learner.must_stand, award):
+                alone = c.RevokeAward(learner_id=learner, request_id=name, by=REGISTRAR)
+                self.ask(alone, Learner.refuse, tick=NOW)
+                self.revoke(learner, name, award)
+
+    @rule(learner=LEARNER, n=N, by=st.integers(-2, 10))
+    def extend_an_award(self, learner: str, n: int, by: int) -> None:
+        if award := pick([a for a in self.learners[learner].awards if a.valid_until], n):
+            assert award.valid_until
+            until = award.valid_until + days(by)
+            command = c.ExtendAward(learner_id=learner, award_id=award.id, by=REGISTRAR, reason=WHY, valid_until=until)
+            self.ask(command, Learner.extend, award, until)
+
+    @rule(learner=LEARNER, n=N, m=N)
+    def renew_an_award(self, learner: str, n: int, m: int) -> None:
+        known = self.learners[learner]
+        pairs = [(a, e) for a in known.awards for e in known.evidence.values() if a.achievement == e.achievement]
+        if pair := pick(pairs, 12 * m + n):
+            self.renew(learner, *pair)
+
+    @rule(learner=LEARNER, n=N, batch=BATCH)
+    def earn_an_award_anew(self, learner: str, n: int, batch: str | None) -> None:
+        known, now = self.learners[learner], self.clock.latest
+        if award := pick([a for a in known.awards if a.evidence and a.stands(now)], n):
+            self.earn(learner, award.achievement, batch)
+            self.renew(learner, award, list(known.evidence.values())[-1])
+
+    @rule(learner=LEARNER, n=N, confirm=st.booleans())
+    def confirm_or_decline(self, learner: str, n: int, confirm: bool) -> None:
+        if waiting := pick([w for w in self.learners[learner].queue if w.queue == "confirm"], n):
+            name = self.queue_id(learner, waiting)
+            if confirm:
+                self.ask(c.ConferAward(learner_id=learner, queue_id=name, by=REGISTRAR), Learner.confer, waiting)
+            else:
+                decline = c.DeclineAward(learner_id=learner, queue_id=name, by=REGISTRAR, reason=WHY)
+                self.ask(decline, Learner.decline, waiting)
+
+    @rule(learner=LEARNER, n=N, decision=st.sampled_from(["keep", "suspend", "lapse", "revoke"]))
+    def decide_a_review(self, learner: str, n: int, decision: Any) -> None:
+        self.catch_up()
+        if waiting := pick([w for w in self.learners[learner].queue if w.queue == "review"], n):
+            name, award = self.queue_id(learner, waiting), waiting.award
+            review = c.ReviewAward(learner_id=learner, queue_id=name, by=REGISTRAR, decision=decision, reason=WHY)
+            standing = award is not None and award.stands(self.clock.latest)
+            self.ask(review, Learner.review, waiting, decision, tick=NOW)
+            if decision == "revoke" and standing and award:
+                self.revoke(learner, derived("req", name), award)
+
+    @rule(batch=st.sampled_from(["b1", "b2"]))
+    def void_a_batch(self, batch: str) -> None:
+        for learner in LEARNERS:
+            self.ask(c.VoidBatch(learner_id=learner, batch_id=batch, by=REGISTRAR), Learner.void, batch)
+
+    # Appeals
+
+    @rule(learner=LEARNER, n=N)
+    def appeal_against_a_loss(self, learner: str, n: int) -> None:
+        known, now = self.learners[learner], self.clock.latest
+        worthwhile = [a for a in known.awards if a.ended in ("revoked", "lapsed") or known.at_risk(a, now)]
+        if award := pick(worthwhile, n) or pick(known.awards, n):
+            name = f"app{next(self.numbers)}"
+            command = c.LodgeAppeal(learner_id=learner, appeal_id=name, grounds=WHY, award_id=award.id)
+            self.ask(command, Learner.appeal, Appeal(name, award=award))
+
+    @rule(learner=LEARNER, n=N)
+    def appeal_against_a_judgement(self, learner: str, n: int) -> None:
+        if judged := pick(self.judged(learner), n):
+            name, about = f"app{next(self.numbers)}", (judged[0].id, judged[1])
+            command = c.LodgeAppeal(learner_id=learner, appeal_id=name, grounds=WHY, assessment_id=_assessment(*judged))
+            self.ask(command, Learner.appeal, Appeal(name, about=about))
+
+    @rule(learner=LEARNER, n=N, upheld=st.booleans())
+    def hear_an_appeal(self, learner: str, n: int, upheld: bool) -> None:
+        if not self.learners[learner].appeals:
+            self.appeal_against_a_loss(learner, n)
+            self.clock.move(days(n / 4))
+        if appeal := pick(self.learners[learner].appeals.values(), n):
+            by = col.HEARS_LOSSES if appeal.award else col.HEARS_JUDGEMENTS
+            command = c.DecideAppeal(learner_id=learner, appeal_id=appeal.name, by=by, upheld=upheld, reason=WHY)
+            self.ask(command, Learner.hear, appeal, by, upheld)
+
+    # Designers
+
+    @rule(micro=st.sampled_from("abe"), assessors=st.integers(1, 2), lasts=st.sampled_from([None, 10, 20]))
+    def revise_an_achievement(self, micro: str, assessors: int, lasts: int | None) -> None:
+        new = Micro(assessors, days(lasts) if lasts else None)
+        if (new.assessors, new.valid_for) != (self.micros[micro][-1].assessors, self.micros[micro][-1].valid_for):
+            self.clock.move(SECOND)
+            self.micros[micro].append(new)
+            self.college.publish(micro, len(self.micros[micro]), new)
+            self.unless_behind()
+
+    @rule(
+        which=st.sampled_from(["s1-pair", "s2-any", "s3-signed"]),
+        of=st.sets(MICROS, min_size=2, max_size=4),
+        need=st.integers(1, 3),
+        for_holders=st.booleans(),
+        in_days=st.sampled_from([0, 0, 2]),
+    )
+    def revise_a_stack(self, which: str, of: set[str], need: int, for_holders: bool, in_days: int) -> None:
+        old = self.stacks[which][-1]
+        new = Stack(old.milestone, min(need, len(of)), tuple(sorted(of)), old.loss, old.confirm, for_holders)
+        if (new.need, new.of) != (old.need, old.of):
+            self.activate(which, new, in_days)
+
+    @precondition(lambda self: not self.stacks[col.LATE])
+    @rule(policy=st.sampled_from(["keep", "suspend", "review", "lapse", "revoke"]), grace=st.integers(0, 3))
+    def define_a_stack_later(self, policy: str, grace: int) -> None:
+        same = (policy, days(grace))
+        self.activate(col.LATE, Stack("late", 2, ("a", "e"), col.loss(same, same, same)), 0)
+
+    # Clocks and crashes
+
+    @rule(by=st.sampled_from([0.3, 1, 2, 4]))
+    def days_pass(self, by: float) -> None:
+        self.clock.move(days(by))
+        self.unless_behind()
+
+    @rule(by=st.sampled_from([9, 30]))
+    def weeks_pass(self, by: float) -> None:
+        self.clock.move(days(by))
+        self.unless_behind()
+
+    @rule(by=st.sampled_from([days(0.01), days(1), days(5)]))
+    def the_clock_is_set_back(self, by: timedelta) -> None:
+        self.college.do(c.RegisterLearner(learner_id=f"lrn_new{next(self.numbers)}"))
+        self.clock.move(-by)
+
+    @rule()
+    def the_followers_fall_behind(self) -> None:
+        self.behind = True
+
+    @rule()
+    def the_followers_catch_up(self) -> None:
+        self.catch_up()
+
+    @rule(losing_positions=st.booleans(), losing_views=st.booleans())
+    def everything_crashes(self, losing_positions: bool, losing_views: bool) -> None:
+        self.college.crash(losing_positions=losing_positions, losing_views=losing_views)
+
+    @rule(learner=LEARNER)
+    def a_second_settler_comes_first(self, learner: str) -> None:
+        self.ask(c.Settle(learner_id=learner), Learner.settle)
+
+    # How both are asked
+
+    def ask(self, command: c.LearnerCommand, deed: Callable[..., None], *about: Any, tick: timedelta = SECOND) -> bool:
+        """Ask the model, then the ledger; whatever they say must be the same. Return whether it was allowed."""
+        self.agreed = False
+        self.clock.move(tick)
+        allowed = True
+        try:
+            deed(self.learners[command.learner_id], *about, self.clock.latest)
+        except No:
+            allowed = False
+        key = f"key{next(self.numbers)}"
+        try:
+            receipt = self.college.ledger.execute(command, actor=ACTOR, key=key)
+        except errors.Refused as refusal:
+            why = repr(refusal)
+        else:
+            why = ""
+            self.send_again(command, key, receipt)
+        assert allowed == (not why), f"{why or 'should be refused'}: {command}"
+        self.tell_ids(command.learner_id)
+        self.agreed = True
+        self.unless_behind()
+        return allowed
+
+    def send_again(self, command: c.LearnerCommand, key: str, receipt: Receipt) -> None:
+        """Nothing comes of a second delivery, and the key answers as the first time."""
+        ledger, head = self.college.ledger, self.college.ledger.store.head()
+        again = ledger.execute(command, actor=ACTOR, key=key)
+        assert dataclasses.replace(receipt, repeated=True) == again
+        assert () == ledger.execute(command, actor=ACTOR).recorded
+        try:
+            ledger.execute(replace(command, learner_id="lrn_other"), actor=ACTOR, key=key)
+        except errors.KeyReused:
+            pass
+        else:
+            msg = "one key was taken for two requests"
+            raise AssertionError(msg)
+        assert head == ledger.store.head()
+
+    def submit(self, learner: str, evidence: str, micro: str, by: str, batch: str | None) -> Evidence:
+        command = c.SubmitEvidence(
+            learner_id=learner,
+            evidence_id=evidence,
+            achievement_id=micro,
+            submitted_by=by,
+            batch_id=batch,
+            evidence_url=Private(plain=f"https://example.org/{evidence}"),
+        )
+        self.ask(command, Learner.submit, evidence, micro, by, batch)
+        return self.learners[learner].evidence[evidence]
+
+    def assess(self, learner: str, evidence: Evidence, who: str, batch: str | None, *, met: bool) -> None:
+        role: Any = "adjudicator" if evidence.standing() == "adjudicator" else "marker"
+        who = col.ADJUDICATOR if role == "adjudicator" else who
+        command = c.AssessEvidence(
+            learner_id=learner,
+            assessment_id=_assessment(evidence, who),
+            evidence_id=evidence.id,
+            assessor=who,
+            met=met,
+            capacity=role,
+            batch_id=batch,
+        )
+        self.ask(command, Learner.assess, evidence, who, met, role, batch)
+
+    def renew(self, learner: str, award: Award, evidence: Evidence) -> None:
+        command = c.RenewAward(learner_id=learner, award_id=award.id, evidence_id=evidence.id, by=REGISTRAR)
+        self.ask(command, Learner.renew, award, evidence)
+
+    def revoke(self, learner: str, request: str, award: Award) -> None:
+        command = c.RevokeAward(learner_id=learner, request_id=request, by=col.SECOND_REGISTRAR)
+        self.ask(command, Learner.revoke, award, tick=NOW)
+
+    def activate(self, name: str, stack: Stack, in_days: int) -> None:
+        self.clock.move(SECOND)
+        stack.begins = self.clock.latest + days(in_days)
+        self.stacks[name].append(stack)
+        self.college.activate(name, len(self.stacks[name]), stack, stack.begins)
+        self.unless_behind()
+
+    def components(self, learner: str) -> list[Award]:
+        """Return what open completions rest on, as it lives on."""
+        known, now = self.learners[learner], self.clock.latest
+        return [a.newest() for done in known.completions if done.is_open(now) for a in done.basis]
+
+    def judged(self, learner: str) -> list[tuple[Evidence, str]]:
+        """Return what assessors found, evidence and who."""
+        evidence = self.learners[learner].evidence.values()
+        return [(e, who) for e in evidence for who, judgement in e.judgements.items() if judgement.role != "appeal"]
+
+    def queue_id(self, learner: str, waiting: Waiting) -> str:
+        """Return the ledger's name for what waits; of those alike, the k-th is the k-th."""
+        alike = [w for w in self.learners[learner].queue if w.what() == waiting.what()]
+        known = self.college.ledger.record(learner).queued.values()
+        return [q.queue_id for q in known if what_waits(q) == waiting.what()][alike.index(waiting)]
+
+    def unless_behind(self) -> None:
+        if not self.behind:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Let the followers do everything there is to do, and look whether all agree."""
+        self.behind = self.agreed = False
+        self.college.followers.catch_up()
+        for name, learner in self.learners.items():
+            learner.settle(self.clock.latest)
+            self.tell_ids(name)
+        agree(self.college, self.learners, self.clock.latest)
+        self.agreed = True
+
+    def tell_ids(self, learner: str) -> None:
+        """Tell the model how the ledger names its awards: the k-th of an achievement is the k-th."""
+        known = self.college.ledger.record(learner).awards.values()
+        mine = self.learners[learner].awards
+        for achievement in {a.achievement for a in mine} | {a.achievement_id for a in known}:
+            ids = [a.award_id for a in known if a.achievement_id == achievement]
+            awards = [a for a in mine if a.achievement == achievement]
+            assert len(awards) == len(ids), f"{learner} should have {len(awards)} awards of {achievement}: {ids}"
+            for award, award_id in zip(awards, ids, strict=True):
+                award.id = award_id
+
+
+def pick(items: Iterable[T], n: int) -> T | None:
+    """Return one of *items* by number, None where there are none."""
+    some = list(items)
+    return some[n % len(some)] if some else None
+
+
+def _assessment(evidence: Evidence, who: str) -> str:
+    return f"asm-{evidence.id}-{who}"
