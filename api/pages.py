@@ -46,11 +46,6 @@ def after_name(cursor: str | None) -> str:
     return _read(cursor) if cursor else ""
 
 
-def cursor_after(mark: object) -> str:
-    """Return the cursor of what follows *mark*."""
-    return _written(mark)
-
-
 def _written(mark: object) -> str:
     return base64.urlsafe_b64encode(str(mark).encode()).decode().rstrip("=")
 

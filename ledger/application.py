@@ -150,8 +150,8 @@ class Ledger:
         return [answers[number] for number in range(len(answers))]
 
     def now(self) -> datetime:
-        """Return the instant by the ledger's clock."""
-        return self.clock()
+        """Return the instant by the ledger's clock, which never goes back."""
+        return self._deciding.now()
 
     def catalogue(self) -> Catalogue:
         """Return definitions and people as they are now."""
@@ -159,8 +159,7 @@ class Ledger:
 
     def catalogue_at(self, position: int) -> Catalogue:
         """Return definitions and people as they were at *position*."""
-        now = self._deciding.catalogue()
-        return now if position >= now.position else self._deciding.catalogue_as_of(position)
+        return self._deciding.catalogue_as_of(position)
 
     def record(self, learner_id: str) -> Any:
         """Return the state of a learner's record as it is now."""

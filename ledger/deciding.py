@@ -22,7 +22,7 @@ from ledger.rules import Rules, rules_for
 from ledger.store import Store, Stored
 
 _STATES_REMEMBERED = 8192
-_CATALOGUES_REMEMBERED = 32
+_CATALOGUES_REMEMBERED = 16
 _LONGEST_SUBJECT = 200
 _LEARNER = "learner"
 
@@ -41,9 +41,8 @@ class Deciding:
         self._catalogue = EMPTY
         self._catalogue_moved = True
         self._lock = Lock()
-        self.catalogue_as_of = lru_cache(maxsize=_CATALOGUES_REMEMBERED)(self._fold_catalogue)
-        newest = store.read_log(store.head() - 1, 1)
-        self._latest = newest[0].recorded_at if newest else datetime.min.replace(tzinfo=UTC)
+        self._catalogue_at = lru_cache(maxsize=_CATALOGUES_REMEMBERED)(self._fold_catalogue)
+        self._latest = self._last_recorded()
 
     def route(self, command: Command) -> tuple[Rules, str]:
         """Return the rules for *command* and the stream it is about; Invalid if none can have that name."""
@@ -52,6 +51,11 @@ class Deciding:
         if not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
             raise Invalid("An identifier has 1 to 200 characters, all of them visible.")
         return rules, f"{rules.category}-{subject}"
+
+    def now(self) -> datetime:
+        """Return the instant by the ledger's clock: the machine's, but never before the last fact of any process."""
+        self._latest = now = max(self._clock(), self._latest, self._last_recorded())
+        return now
 
     def setting(self, by: str, *, fresh: bool = False) -> Setting:
         """Return an instant never before the last, and the catalogue: as the store has it now, or as remembered."""
@@ -124,9 +128,18 @@ class Deciding:
                 self._catalogue = self._catalogue.advance(map(codec.decode, newer))
         return self._catalogue
 
+    def catalogue_as_of(self, position: int) -> Catalogue:
+        """Return the catalogue as it was at *position*."""
+        last = self._store.reference_head(position)
+        return self._catalogue if last == self._catalogue.position else self._catalogue_at(last)
+
     def catalogue_moved(self) -> None:
         """Note that definitions or people have changed, so that the next decision looks."""
         self._catalogue_moved = True
+
+    def _last_recorded(self) -> datetime:
+        newest = self._store.read_log(self._store.head() - 1, 1)
+        return newest[0].recorded_at if newest else datetime.min.replace(tzinfo=UTC)
 
     def _fold_catalogue(self, position: int) -> Catalogue:
         return EMPTY.advance(map(codec.decode, self._store.read_reference(until=position)))

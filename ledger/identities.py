@@ -12,6 +12,7 @@ import hashlib
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -164,7 +165,7 @@ class Identities:
         if expires_us is not None and int(str(expires_us)) <= now_us:
             return None
         if now_us - int(str(last_used_us or 0)) > _USE_NOTED_EVERY_US:
-            with self._lock, writing(self._writer):
+            with suppress(StoreUnavailable), self._lock, writing(self._writer):  # a note, not worth a refusal
                 self._writer.execute("UPDATE api_keys SET last_used_us = ? WHERE hash = ?", (now_us, digest))
         return Principal(str(account), str(role), str(key_id))
 

@@ -33,7 +33,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.decider import Command
-from ledger.errors import Erased
+from ledger.errors import Erased, Invalid
 from ledger.event import Event, private_fields
 from ledger.private import Private
 from ledger.sqlite_file import available, connect, writing
@@ -106,8 +106,11 @@ class LearnerKeys:
 
     def seal(self, learner_id: str, aad: str, text: str) -> bytes:
         """Seal *text*; NoKey when no key was ensured, Erased when it was destroyed."""
-        with available():
-            return self._cipher(learner_id).sealed(aad.encode(), text.encode())
+        cipher = self._cipher(learner_id)
+        try:
+            return cipher.sealed(aad.encode(), text.encode())
+        except UnicodeEncodeError:
+            raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
 
     def reveal(self, learner_id: str, aad: str, sealed: bytes) -> str | None:
         """Return the text, None when the key is destroyed; ValueError when it was altered or sealed elsewhere."""

@@ -144,8 +144,9 @@ class SQLiteStore(SQLiteApplicationRecorder):
     def read_reference(self, after: int = 0, until: int | None = None) -> list[Stored]:
         return self._select(_REFERENCE, (after, _END if until is None else until))
 
-    def reference_head(self) -> int:
-        return self._number("SELECT max(position) FROM reference_facts")
+    def reference_head(self, until: int | None = None) -> int:
+        query = "SELECT max(position) FROM reference_facts WHERE position <= ?"
+        return self._number(query, (_END if until is None else until,))
 
     def head(self) -> int:
         return self._number("SELECT max(position) FROM facts")

@@ -107,8 +107,8 @@ class Store(Protocol):
     def read_reference(self, after: int = 0, until: int | None = None) -> list[Stored]:
         """All reference facts after position *after*, up to position *until*."""
 
-    def reference_head(self) -> int:
-        """Position of the last reference fact; 0 when there is none."""
+    def reference_head(self, until: int | None = None) -> int:
+        """Position of the last reference fact, up to position *until*; 0 when there is none."""
 
     def head(self) -> int:
         """Position of the last fact; 0 when there is none."""

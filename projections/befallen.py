@@ -75,7 +75,7 @@ _ACTS = {
     "keep": "nothing happens by itself",
     "suspend": "it is suspended until that is put right",
     "review": "a registrar decides what becomes of it",
-    "lapse": "it lapses, without fault",
+    "lapse": "it lapses, without fault,",
     "revoke": "it is revoked",
 }
 

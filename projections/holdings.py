@@ -14,6 +14,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from ledger import events as e
 from ledger.catalogue import Catalogue
 from ledger.event import Event, Recorded
@@ -170,7 +172,8 @@ def _assessed(story: Story, fact: e.EvidenceAssessed, at: Recorded) -> None:
     if fact.capacity == "appeal":
         for award in story.awards.values():
             if award.fact.basis.evidence_id == fact.evidence_id:
-                award.results = {**award.results, **fact.results}
+                raised = {name: max(value, award.results.get(name, value)) for name, value in fact.results.items()}
+                award.results = {**award.results, **raised}
 
 
 def _amended(story: Story, fact: e.AssessmentAmended, _: Recorded) -> None:
@@ -217,6 +220,18 @@ def _reinstated(story: Story, fact: e.AwardReinstated, at: Recorded) -> None:
     award.befell.append(at)
     if fact.lifts not in ("hand", "stack"):
         award.renewed_by = None
+    if award.status(at.recorded_at) == "live":
+        _back(story, fact.award_id)
+
+
+def _back(story: Story, award_id: str) -> None:
+    """A component that counts again is lost no more; a break that names no other is over."""
+    for completion in story.completions.values():
+        for broken in completion.breaks.values():
+            lost = tuple(one for one in broken.lost if story.head(one).fact.award_id != award_id)
+            completion.breaks[broken.break_id] = replace(broken, lost=lost)
+            if not lost:
+                story.due.pop(broken.break_id, None)
 
 
 def _extended(story: Story, fact: e.AwardExtended, at: Recorded) -> None:

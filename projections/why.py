@@ -45,6 +45,7 @@ class WhyJudgement(msgspec.Struct, frozen=True, kw_only=True):
     criteria: tuple[WhyCriterion, ...]
     effective_at: datetime
     amended_at: datetime | None
+    voided: bool
     position: int
 
 
@@ -191,6 +192,7 @@ def _judgement(judged: Judged, texts: Mapping[str, str]) -> WhyJudgement:
         ),
         effective_at=judged.fact.effective_at,
         amended_at=judged.amended_at,
+        voided=judged.voided,
         position=judged.at.position,
     )
 

@@ -164,7 +164,7 @@ class StoreContract(ABC):
 
         assert [2, 4, 5, 6] == [stored.position for stored in store.read_reference()]
         assert [5] == [stored.position for stored in store.read_reference(after=4, until=5)]
-        assert 6 == store.reference_head()
+        assert [6, 5, 2, 0] == [store.reference_head(until) for until in (None, 5, 3, 1)]
 
     def test_nothing_is_written_where_a_definition_has_changed_since(self, store: Store) -> None:
         store.append([Append(MIG, 0, facts("a"))], now=START)

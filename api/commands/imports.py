@@ -34,12 +34,13 @@ def catalogue(file: Path, by: str, approved_by: str, as_json: bool) -> None:
     from api.commands.opening import opened
     from api.commands.output import show_json
     from api.commands.progress import progress
-    from api.imports.catalogue import import_catalogue, read
+    from api.imports.catalogue import import_catalogue, read, two_people
     from api.imports.unusable import UnusableFile
 
     raw = file.read_bytes()
     try:
         read(raw)  # An unusable file does not even make a ledger.
+        two_people(by, approved_by)
         with opened(create=True) as at:
             with progress("defining") as tell:
                 done = import_catalogue(at.ledger, raw, name=file.name, by=by, approved_by=approved_by, progress=tell)
@@ -65,7 +66,7 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
     from api.commands.opening import opened
     from api.commands.output import show_json
     from api.commands.progress import progress
-    from api.imports.results import import_results, preview_results, readable, read_file
+    from api.imports.results import import_results, preview_results, read_file, readable
     from api.imports.unusable import UnusableFile
 
     raw = file.read_bytes()
@@ -82,7 +83,8 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
                 outcome = preview_results(at.ledger, found, progress=tell)
             else:
                 outcome = import_results(at.ledger, found, progress=at.settling(tell))
-                outcome = msgspec.structs.replace(outcome, position=at.follow())
+        if not dry_run:
+            outcome = msgspec.structs.replace(outcome, position=at.follow())
     if report is not None:
         _write(report, outcome)
     if as_json:

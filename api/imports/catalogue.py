@@ -73,6 +73,12 @@ def read(raw: bytes) -> CatalogueFile:
     return file
 
 
+def two_people(by: str, approved_by: str) -> None:
+    """Raise `UnusableFile` unless they are two."""
+    if by == approved_by:
+        raise UnusableFile("One person cannot both define and approve; a second person must approve.")
+
+
 def import_catalogue(
     ledger: Ledger,
     raw: bytes,
@@ -85,8 +91,7 @@ def import_catalogue(
 ) -> Imported:
     """Record the catalogue in *raw*; *by* and *approved_by* are how the two people are known outside the ledger."""
     file = read(raw)
-    if by == approved_by:
-        raise UnusableFile("--by and --approved-by name the same person; a second person must approve.")
+    two_people(by, approved_by)
     now = ledger.now()
     accounts = ledger.identities.register("person", [by, approved_by])
     roles: dict[str, Role] = {accounts[by]: "designer", accounts[approved_by]: "quality_reviewer"}

@@ -30,7 +30,7 @@ from ledger import errors
 from ledger.definition import AchievementDefinition, ResultDescription
 
 if TYPE_CHECKING:
-    from _csv import _reader as _Reader
+    from _csv import Reader
 
 COLUMNS = (
     "learner_ref", "achievement", "evidence_id", "evidence_url", "narrative",
@@ -119,7 +119,7 @@ def readable(raw: bytes) -> None:
         raise UnusableFile(f"Line {reader.line_num} is not CSV: {error}.") from None
 
 
-def _reader(raw: bytes) -> _Reader:
+def _reader(raw: bytes) -> Reader:
     csv.field_size_limit(2**31 - 1)  # Long fields are refused by the row, rather than with the whole file.
     try:
         text = raw.decode("utf-8-sig")

@@ -44,7 +44,13 @@ def main() -> None:
         assert not any(recorded)
         report(
             "Last judgement acknowledged, milestone visible",
-            [Figure("p50 / p99 ms", f"{percentile(waits, 50) * 1e3:.1f} / {percentile(waits, 99) * 1e3:.1f}", "p99 20 ms")],
+            [
+                Figure(
+                    "p50 / p99 ms",
+                    f"{percentile(waits, 50) * 1e3:.1f} / {percentile(waits, 99) * 1e3:.1f}",
+                    "p99 20 ms",
+                )
+            ],
         )
 
 

@@ -81,7 +81,9 @@ def _read(ledger: Ledger, learners: int) -> None:
     report(
         f"Reading one learner's documents at {ledger.store.head():,} facts, in process",
         [
-            Figure(f"{name}, p50 / p99 ms", f"{percentile(t, 50) * 1e3:.2f} / {percentile(t, 99) * 1e3:.2f}", "p99 5 ms")
+            Figure(
+                f"{name}, p50 / p99 ms", f"{percentile(t, 50) * 1e3:.2f} / {percentile(t, 99) * 1e3:.2f}", "p99 5 ms"
+            )
             for name, t in documents.items()
         ],
     )

@@ -10,8 +10,14 @@ from pathlib import Path
 from ledger import Ledger
 from ledger.achievements import ApproveAchievement, DraftAchievement, PublishAchievement
 from ledger.decider import Command
-from ledger.definition import PRINCIPLES, AchievementDefinition, Criteria, FrameworkCheck, ResultDescription
-from ledger.definition import StackDefinition
+from ledger.definition import (
+    PRINCIPLES,
+    AchievementDefinition,
+    Criteria,
+    FrameworkCheck,
+    ResultDescription,
+    StackDefinition,
+)
 from ledger.errors import Refused
 from ledger.event import Actor
 from ledger.learners import commands as c

@@ -66,10 +66,11 @@ def test_facts_whose_handling_failed_are_handed_over_again(college: College, pos
     def failing_once(facts: list[Recorded]) -> None:
         heard.append(facts)
         if len(heard) == 1:
-            raise OSError
+            message = "disk full"
+            raise OSError(message)
 
     follower = _follower(college, positions, failing_once)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="disk full"):
         follower.catch_up()
     follower.catch_up()
 

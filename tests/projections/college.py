@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ledger import Ledger
 from ledger.codec import encode
+from ledger.definition import Policy
 from ledger.errors import Refused
 from ledger.event import Actor, Event
 from ledger.learners import commands as c
@@ -211,7 +212,8 @@ def _review(college: College, chance: random.Random, learner: str, _: int) -> No
     queue_id = chance.choice(
         [q.queue_id for q in college.ledger.record(learner).queued.values() if q.queue == "review"]
     )
-    decision = chance.choice(("keep", "suspend", "lapse", "revoke"))
+    policies: tuple[Policy, ...] = ("keep", "suspend", "lapse", "revoke")
+    decision = chance.choice(policies)
     college.do(c.ReviewAward(learner_id=learner, queue_id=queue_id, by=ex.REGISTRAR, decision=decision, reason=WHY))
 
 

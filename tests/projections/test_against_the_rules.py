@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.decider import Setting
-from ledger.learners.assessments import standing
 from ledger.learners.evidence import led_to
 from ledger.learners.holdings import holdings as rules_holdings
+from ledger.learners.outcome import standing
 from projections.assessment_queue import waiting
 from projections.award_queues import queued_awards
 from projections.award_register import awards

@@ -1,0 +1,13 @@
+"""`make bench`: everything measured, one after another, so that nothing disturbs what stands beside it."""
+
+from __future__ import annotations
+
+import platform
+
+from tests.benchmarks import bench_commands, bench_import, bench_latency, bench_views
+
+print(f"Python {platform.python_version()}, {platform.machine()}; ratios are of one run on this machine")
+bench_commands.main()
+bench_import.main()
+bench_latency.main()
+bench_views.main()
