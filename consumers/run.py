@@ -9,7 +9,12 @@ from consumers.follow import Follower
 from consumers.looping import Loop
 from consumers.positions import Positions
 from consumers.when_due_then_act import Scheduler
-from consumers.when_holdings_or_stacks_change_then_settle import ABOUT_A_LEARNER, ABOUT_A_STACK, Settler
+from consumers.when_holdings_or_stacks_change_then_settle import (
+    ABOUT_A_LEARNER,
+    ABOUT_A_STACK,
+    ABOUT_AN_ACHIEVEMENT,
+    Settler,
+)
 from ledger import Ledger
 from projections.views import Views
 
@@ -29,7 +34,11 @@ class Followers:
         self._positions = Positions(positions or _beside(views.directory))
         settler = Settler(ledger, views)
         self.settling = Follower(
-            "settle", ledger.store, self._positions, settler.handle, (*ABOUT_A_LEARNER, *ABOUT_A_STACK)
+            "settle",
+            ledger.store,
+            self._positions,
+            settler.handle,
+            (*ABOUT_A_LEARNER, *ABOUT_A_STACK, *ABOUT_AN_ACHIEVEMENT),
         )
         self.scheduler = Scheduler(ledger, views, settler, self._positions)
         self._projected = 0

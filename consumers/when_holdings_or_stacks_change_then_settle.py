@@ -1,5 +1,5 @@
 """
-When what a learner holds changes, or a stack takes effect: settle.
+When what a learner holds changes, a stack takes effect, or an endorsement is withdrawn: settle.
 
 Settling decides on the record as it is then, never on the fact that led here, and records nothing the second time;
 so facts may come twice, late, or to two processes at once. Facts recorded by settling itself are passed over:
@@ -28,6 +28,7 @@ from ledger.events import (
     AwardRevoked,
     AwardSuspended,
     ComponentSubstituted,
+    EndorsementWithdrawn,
     StackActivated,
 )
 from ledger.learners.commands import Settle
@@ -43,6 +44,7 @@ ABOUT_A_LEARNER: tuple[type[Event], ...] = (
     AwardDeclined, AwardReviewed, AppealDecided, ComponentSubstituted,
 )  # fmt: skip
 ABOUT_A_STACK: tuple[type[Event], ...] = (StackActivated, AchievementPublished)
+ABOUT_AN_ACHIEVEMENT: tuple[type[Event], ...] = (EndorsementWithdrawn,)
 
 _AT_ONCE = 500
 
@@ -65,6 +67,9 @@ class Settler:
         stacks = self._stacks(facts)
         if stacks:
             self.settle_holders(stacks)
+        withdrawn = {at.subject for at in facts if isinstance(at.fact, ABOUT_AN_ACHIEVEMENT)}
+        if withdrawn:
+            self.settle(self._holding(withdrawn))
 
     def settle(self, learner_ids: Iterable[str]) -> int:
         """Settle learners; return how many facts that recorded."""
@@ -81,7 +86,6 @@ class Settler:
         Those are the ones who hold anything that a version of it names. The views are brought up to date first;
         whoever earns something after that is settled for it.
         """
-        self._views.catch_up(self._ledger.store)
         catalogue = self._ledger.catalogue()
         named = {
             achievement
@@ -89,9 +93,15 @@ class Settler:
             for version in catalogue.stack(stack_id).versions.values()
             for achievement in (*achievements(version.rule), version.definition.milestone)
         }
+        held = self._holding(named)
         with self._views.reading() as connection:
-            concerned = dict.fromkeys((*holders(connection, sorted(named)), *substituting(connection, list(stack_ids))))
-        return self.settle(concerned)
+            substituted = substituting(connection, list(stack_ids))
+        return self.settle(dict.fromkeys((*held, *substituted)))
+
+    def _holding(self, achievement_ids: Iterable[str]) -> list[str]:
+        self._views.catch_up(self._ledger.store)
+        with self._views.reading() as connection:
+            return holders(connection, sorted(achievement_ids))
 
     def _stacks(self, facts: list[Recorded]) -> list[str]:
         """Return the stacks that *facts* let take effect: activated, or their milestone published."""

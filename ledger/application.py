@@ -30,12 +30,13 @@ from ledger.round import Origin, Round
 from ledger.rules import RULES, Rules
 from ledger.settings import Settings
 from ledger.sqlite_store import SQLiteStore, holds_ledger
-from ledger.store import Append, CatalogueMoved, KeyedReceipt, Store, is_reference
+from ledger.store import Append, CatalogueMoved, KeyedReceipt, Store, StoreUnavailable, is_reference
 
 __all__ = ["Ledger", "Receipt", "utc_now"]
 
 _ATTEMPTS = 50
 _LANES = 64
+_LOOKED_AT = 500
 _CONFLICT = "Others kept changing the same record; nothing was recorded, try again."
 _canonical = msgspec.json.Encoder(order="sorted").encode
 
@@ -74,7 +75,9 @@ class Ledger:
         # The log comes last: where there is one, its keys and accounts were made, and are never made anew.
         keys = LearnerKeys(settings.keys, settings.key_encryption_key(create=new), create=new)
         identities = Identities(settings.identities, create=new)
-        return cls(SQLiteStore.open(settings.database, create=new), keys, identities, clock)
+        store = SQLiteStore.open(settings.database, create=new)
+        _refuse_older_keys(store, keys, settings)
+        return cls(store, keys, identities, clock)
 
     def close(self) -> None:
         """Release the files."""
@@ -214,6 +217,15 @@ class Ledger:
         return Receipt(
             stream=first.stream, version=first.version, position=first.position, recorded=recorded, repeated=True
         )
+
+
+def _refuse_older_keys(store: Store, keys: LearnerKeys, settings: Settings) -> None:
+    """Refuse keys restored from before the newest facts: a new key in the place of a lost one would hide the loss."""
+    newest = store.read_log(max(0, store.head() - _LOOKED_AT), _LOOKED_AT)
+    missing = keys.missing(stored.stream[8:] for stored in newest if stored.stream.startswith("learner-"))
+    if missing:
+        msg = f"{settings.keys} is older than the ledger: {missing[0]} has facts but no key; put the right file back"
+        raise StoreUnavailable(msg)
 
 
 def _refuse_stale(known: Known, expect: int | None) -> None:

@@ -19,7 +19,7 @@ from ledger.event import Event
 from ledger.keys import LearnerKeys, NoKey, seal_command
 from ledger.memory import Known, Memory
 from ledger.rules import Rules, rules_for
-from ledger.store import Store, Stored
+from ledger.store import Store, Stored, StoreUnavailable
 
 _STATES_REMEMBERED = 8192
 _CATALOGUES_REMEMBERED = 16
@@ -75,6 +75,9 @@ class Deciding:
         try:
             sealed = seal_command(self._keys, learner_id, command)
         except NoKey:
+            if known.version:
+                msg = f"the key of {learner_id} is missing; put the right keys file back"
+                raise StoreUnavailable(msg) from None
             if not rules.decide(known.state, command, setting):
                 return []
             self._keys.ensure([learner_id])

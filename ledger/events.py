@@ -485,13 +485,14 @@ class AwardReinstated(Event, frozen=True, kw_only=True):
 
 @event("revocation.requested.v1")
 class RevocationRequested(Event, frozen=True, kw_only=True):
-    """A first person asked to revoke an award, having seen what falls with it."""
+    """A first person asked to revoke an award, having seen what falls with it; after a review, its reason is there."""
 
     request_id: str
     award_id: str
     requested_by: str
     consequences: tuple[str, ...]
-    reason: Private
+    reason: Private | None = None
+    queue_id: str | None = None
 
 
 @event("award.revoked.v1")

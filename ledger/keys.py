@@ -131,6 +131,13 @@ class LearnerKeys:
         """Return a digest of a request; it cannot be guessed back from, as a bare hash of a short text could."""
         return _mac(self._fingerprint, request)
 
+    def missing(self, learner_ids: Iterable[str]) -> list[str]:
+        """Return those who never had a key here; a destroyed one counts as had."""
+        wanted = list(dict.fromkeys(learner_ids))
+        with self._lock:
+            known = self._load([learner for learner in wanted if learner not in self._ciphers])
+        return [learner for learner in wanted if learner not in self._ciphers and learner not in known]
+
     def has(self, learner_id: str) -> bool:
         """Whether the learner has a usable key."""
         try:
@@ -202,7 +209,7 @@ def seal_command(keys: LearnerKeys, learner_id: str, command: C) -> C:
     identifier, fields = _personal(type(command))
     if not fields:
         return command
-    place = getattr(command, identifier[0]) if identifier else ""
+    place = getattr(command, identifier) if identifier else ""
 
     def seal(value: Private, field: str) -> Private:
         return value if value.plain is None else Private(sealed=keys.seal(learner_id, f"{place}|{field}", value.plain))
@@ -211,22 +218,13 @@ def seal_command(keys: LearnerKeys, learner_id: str, command: C) -> C:
 
 
 def reveal_fact(keys: LearnerKeys, learner_id: str, fact: Event) -> dict[str, str | dict[str, str] | None]:
-    """
-    Return the personal texts of *fact* by field, `[erased]` where the key is gone.
-
-    A text copied from the command that asked into another fact (a request's reason into the revocation) is found by
-    whichever identifier of the fact it was sealed for.
-    """
-    identifiers, fields = _personal(type(fact))
-    places = [place for name in identifiers if (place := getattr(fact, name)) is not None] or [""]
+    """Return the personal texts of *fact* by field, `[erased]` where the key is gone."""
+    identifier, fields = _personal(type(fact))
+    place = getattr(fact, identifier) if identifier else ""
 
     def reveal(value: Private, field: str) -> str:
-        for place in places[:-1]:
-            try:
-                return keys.reveal(learner_id, f"{place}|{field}", value.sealed) or ERASED
-            except ValueError:
-                continue
-        return keys.reveal(learner_id, f"{places[-1]}|{field}", value.sealed) or ERASED
+        text = keys.reveal(learner_id, f"{place}|{field}", value.sealed)
+        return ERASED if text is None else text
 
     return _each(fact, fields, reveal)
 
@@ -243,10 +241,10 @@ def _each(holder: msgspec.Struct, fields: tuple[str, ...], change: Callable[[Pri
 
 
 @cache
-def _personal(cls: type[msgspec.Struct]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the fields that identify, and of those that hold personal text, in the order of declaration."""
-    names = [field.name for field in msgspec.structs.fields(cls)]
-    return tuple(name for name in names if name.endswith("_id") and name != "learner_id"), private_fields(cls)
+def _personal(cls: type[msgspec.Struct]) -> tuple[str | None, tuple[str, ...]]:
+    """Name of the field whose identifier texts are bound to, the first one, and of those that hold personal text."""
+    names = (field.name for field in msgspec.structs.fields(cls))
+    return next((n for n in names if n.endswith("_id") and n != "learner_id"), None), private_fields(cls)
 
 
 def _mac(key: bytes, message: bytes) -> bytes:

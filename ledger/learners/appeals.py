@@ -128,7 +128,7 @@ def _better_judgement(record: Record, appeal: AppealLodged, command: DecideAppea
     check_results(command.results, setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version))
     fact = EvidenceAssessed(
         effective_at=setting.now,
-        assessment_id=derived("asm", command.appeal_id),
+        assessment_id=derived("asm", record.learner_id, command.appeal_id),
         evidence_id=about.evidence_id,
         assessor=command.by,
         compared=compared(setting, command.by, record.learner_id, about.assessor),

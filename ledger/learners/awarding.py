@@ -69,7 +69,7 @@ def award_or_queue(record: Record, ground: Ground, setting: Setting) -> Event:
     source = ground.basis.evidence_id or ground.basis.recognition
     return AwardQueued(
         effective_at=setting.now,
-        queue_id=ids.derived("que", source, len(record.queued) + len(record.decided)),
+        queue_id=ids.derived("que", record.learner_id, source, len(record.queued) + len(record.decided)),
         queue="confirm",
         reason="awaits confirmation",
         achievement_id=ground.achievement_id,
@@ -93,7 +93,9 @@ def award_on(
     effective_at = max(judged, default=setting.now)
     return AchievementAwarded(
         effective_at=effective_at,
-        award_id=ids.derived("awd", ground.basis.evidence_id or ground.basis.recognition, len(record.awards)),
+        award_id=ids.derived(
+            "awd", record.learner_id, ground.basis.evidence_id or ground.basis.recognition, len(record.awards)
+        ),
         achievement_id=ground.achievement_id,
         achievement_version=ground.version,
         basis=ground.basis,

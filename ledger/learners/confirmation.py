@@ -96,7 +96,7 @@ def review(record: Record, command: c.ReviewAward, setting: Setting) -> list[Eve
                 award_id=award_id,
                 requested_by=command.by,
                 consequences=consequences(record, award_id, setting),
-                reason=command.reason,
+                queue_id=command.queue_id,
             )
             return [decided, request]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -116,7 +116,7 @@ def _chunks(first: int, many: int, size: int = 200) -> Iterator[range]:
         yield range(start, min(start + size, first + many))
 
 
-def _all_done(answers: list[object]) -> None:
+def _all_done(answers: Iterable[object]) -> None:
     refused = [answer for answer in answers if isinstance(answer, Refused)]
     if refused:
         raise refused[0]

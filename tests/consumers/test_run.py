@@ -12,7 +12,15 @@ import pytest
 
 from consumers.run import Followers
 from consumers.when_holdings_or_stacks_change_then_settle import Settler
-from ledger.events import AwardExpired, AwardSuspended, StackBroken, StackCompleted
+from ledger.events import (
+    AchievementEndorsed,
+    AwardExpired,
+    AwardQueued,
+    AwardSuspended,
+    EndorsementWithdrawn,
+    StackBroken,
+    StackCompleted,
+)
 from ledger.learners import commands as c
 from projections.award_register import Award, awards
 from tests import examples as ex
@@ -139,6 +147,23 @@ def test_a_stack_that_starts_later_is_settled_when_its_time_comes(college: Colle
     followers.catch_up()
 
     assert "starter" in _register(college)
+
+
+def test_a_withdrawn_endorsement_puts_its_holders_up_for_review(college: College, followers: Followers) -> None:
+    college.earn(LEE, ex.MIG)
+    followers.catch_up()
+    endorsed = AchievementEndorsed(
+        effective_at=college.now, endorsement_id="end", version=1, partner="per_acme", statement="We hire them."
+    )
+    withdrawn = EndorsementWithdrawn(effective_at=college.now, endorsement_id="end", reason="Merged.")
+    college.say((f"achievement-{ex.MIG}", endorsed), (f"achievement-{ex.MIG}", withdrawn))
+
+    followers.catch_up()
+
+    assert "live" == _register(college)[ex.MIG].status
+    assert ["endorsement withdrawn"] == [
+        fact.reason for fact in _facts(college, AwardQueued) if isinstance(fact, AwardQueued)
+    ]
 
 
 def test_an_award_is_recorded_as_expired_when_its_validity_ends(college: College, followers: Followers) -> None:

@@ -225,13 +225,6 @@ def test_the_texts_of_a_fact_are_revealed_by_field(keys: LearnerKeys) -> None:
     assert {} == reveal_fact(keys, LEE, LearnerRegistered(effective_at=START))
 
 
-def test_a_text_copied_into_the_fact_that_follows_is_still_revealed(keys: LearnerKeys) -> None:
-    reason = Private(sealed=keys.seal(LEE, "req_1|reason", "forged"))
-    fact = AwardRevoked(effective_at=START, award_id="awd_1", cause="hand", request_id="req_1", reason=reason)
-
-    assert {"reason": "forged"} == reveal_fact(keys, LEE, fact)
-
-
 def test_the_texts_of_an_erased_learner_read_as_erased(path: Path, keys: LearnerKeys) -> None:
     reason = Private(sealed=keys.seal(LEE, "awd_1|reason", "forged"))
     keys.close()

@@ -1,4 +1,8 @@
-"""A learner's story told in commands: every step is decided twice, and the second time must record nothing."""
+"""
+A learner's story told in commands.
+
+Every step is decided twice, and the second time must record nothing; every personal text recorded can be read again.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 import pytest
@@ -24,6 +31,7 @@ from ledger.definition import (
 )
 from ledger.errors import Refused
 from ledger.event import Actor, Event, Recorded
+from ledger.keys import LearnerKeys, reveal_fact, seal_command
 from ledger.learners import commands as c
 from ledger.learners import learners
 from ledger.learners.evolve import folded
@@ -31,7 +39,7 @@ from ledger.learners.record import Award, Record
 from ledger.private import Private
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-WHY = Private(sealed=b"why")
+WHY = Private(plain="why")
 ANA = "lrn_ana"
 E = TypeVar("E", bound=Event)
 
@@ -129,6 +137,13 @@ PEOPLE: tuple[tuple[str, events.Role], ...] = (
 )
 
 
+@cache
+def _keys() -> LearnerKeys:
+    keys = LearnerKeys(Path(mkdtemp()) / "keys.db", bytes(32))
+    keys.ensure([ANA])
+    return keys
+
+
 @dataclass
 class Story:
     """One learner, the definitions around them, and a clock that moves when told to."""
@@ -155,18 +170,23 @@ class Story:
     def do(self, command: c.LearnerCommand) -> list[Event]:
         """Decide and record; deciding again must record nothing, and settling must have an end."""
         setting = Setting(now=self.now, catalogue=self.catalogue)
+        command = seal_command(_keys(), ANA, command)
         facts = learners.decide(self.record, command, setting)
         self.record = folded(self.record, facts)
         self.facts += facts
 
         assert [] == learners.decide(self.record, command, setting)
+        for fact in facts:
+            reveal_fact(_keys(), ANA, fact)
         return facts
 
     def refused(self, command: c.LearnerCommand, error: type[Refused]) -> Refused:
         """Expect a refusal that records nothing."""
         before = self.record
         with pytest.raises(error) as caught:
-            learners.decide(self.record, command, Setting(now=self.now, catalogue=self.catalogue))
+            learners.decide(
+                self.record, seal_command(_keys(), ANA, command), Setting(now=self.now, catalogue=self.catalogue)
+            )
 
         assert before is self.record
         assert caught.value.detail
@@ -229,7 +249,7 @@ class Story:
 
 def evidence(achievement: str, evidence_id: str = "evd_x", **more: Any) -> c.SubmitEvidence:
     """Return a submission by the learner."""
-    fields = {"submitted_by": ANA, "evidence_url": Private(sealed=b"url"), **more}
+    fields = {"submitted_by": ANA, "evidence_url": Private(plain="https://example.edu/1"), **more}
     return c.SubmitEvidence(learner_id=ANA, evidence_id=evidence_id, achievement_id=achievement, **fields)
 
 

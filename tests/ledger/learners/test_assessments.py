@@ -254,7 +254,7 @@ def test_prior_learning_is_recognised_with_its_source() -> None:
 
     told.do(recognise)
 
-    assert WHY == told.last(PriorLearningRecognised).source
+    assert told.last(PriorLearningRecognised).source.sealed
     assert "rec_1" == told.holds("welding").basis.recognition
 
 

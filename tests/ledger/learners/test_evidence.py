@@ -35,7 +35,7 @@ def test_evidence_is_not_overwritten() -> None:
     told = story({"welding": micro("welding")})
     told.submit("welding", evidence_id="e1")
 
-    told.refused(evidence("welding", "e1", narrative=Private(sealed=b"other")), errors.AlreadyRecorded)
+    told.refused(evidence("welding", "e1", narrative=Private(plain="other")), errors.AlreadyRecorded)
 
 
 LONG_AGO = START - timedelta(days=31)
