@@ -98,6 +98,7 @@ POLICY: dict[str, frozenset[str]] = {
     "queues.assessment": _JUDGES | _RECORDS,
     "queues.confirm": _RECORDS,
     "queues.review": _RECORDS,
+    "queues.revocation": _RECORDS,
     "queues.confer": frozenset({"registrar"}),
     "queues.decline": frozenset({"registrar"}),
     "queues.decide": frozenset({"registrar"}),

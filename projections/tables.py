@@ -19,6 +19,7 @@ from projections.batches import Batches
 from projections.catalogue import CatalogueVersions
 from projections.due import DueBreaks
 from projections.learners import Learners
+from projections.revocations import Revocations
 from projections.totals import Totals
 from projections.view import Apply, View
 
@@ -37,6 +38,7 @@ def all_views() -> tuple[View, ...]:
         AssessmentQueue(totals),
         appeals,
         award_queues,
+        Revocations(),
         Batches(),
         CatalogueVersions(),
         DueBreaks(award_queues, appeals),

@@ -1,4 +1,4 @@
-"""What waits for a person: evidence to assess, awards to confirm, awards whose ground has moved."""
+"""What waits for a person: evidence to assess, awards to confirm or review, revocations to sign second."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ledger.events import Queue
 from ledger.learners.commands import ConferAward, DeclineAward, ReviewAward
 from projections.assessment_queue import Waiting, waiting
 from projections.award_queues import QueuedAward, queued_awards
+from projections.revocations import RequestedRevocation, requested_revocations
 
 blueprint = Door("queues", __name__, description="What waits for a person's decision.")
 
@@ -49,6 +50,16 @@ def confirm(query: dict[str, Any]) -> Response:
 def review(query: dict[str, Any]) -> Response:
     """List awards whose ground has moved and wait for a registrar's decision."""
     return _waiting("review", query)
+
+
+@blueprint.get("/queues/revocation")
+@blueprint.arguments(PageSchema, location="query")
+@blueprint.response(200, described(Page[RequestedRevocation]))
+def revocation(query: dict[str, Any]) -> Response:
+    """List revocations that wait for a second person, with what falls with each."""
+    with viewed(query.get("at_least")) as connection:
+        found = requested_revocations(connection, after=after_position(query.get("cursor")), limit=query["limit"] + 1)
+    return answer(page(found, query["limit"], lambda one: one.position))
 
 
 @blueprint.post("/queues/confirm/<id:queue_id>/conferral")

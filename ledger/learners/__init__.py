@@ -21,6 +21,21 @@ from ledger.learners.record import Record
 
 __all__ = ["Record", "consequences", "learners"]
 
+
+def decide(record: Record, command: c.LearnerCommand, setting: Setting) -> list[Event]:
+    """Return the facts that follow from *command*, or raise `Refused`."""
+    return _DECIDE[type(command)](record, command, setting)
+
+
+def _together(record: Record, command: c.Together, setting: Setting) -> list[Event]:
+    facts: list[Event] = []
+    for each in command.commands:
+        new = decide(record, each, setting)
+        record = reduce(evolve, new, record)
+        facts += new
+    return facts
+
+
 _DECIDE: dict[type[c.LearnerCommand], Callable[[Record, Any, Setting], list[Event]]] = {
     c.RegisterLearner: evidence.register,
     c.WaivePrerequisites: evidence.waive,
@@ -43,22 +58,8 @@ _DECIDE: dict[type[c.LearnerCommand], Callable[[Record, Any, Setting], list[Even
     c.SubstituteComponent: awards.substitute,
     c.Settle: lambda record, _, setting: milestones.settle(record, setting),
     c.VoidBatch: batches.void,
-    c.Together: lambda record, command, setting: _together(record, command, setting),
+    c.Together: _together,
 }
-
-
-def _together(record: Record, command: c.Together, setting: Setting) -> list[Event]:
-    facts: list[Event] = []
-    for each in command.commands:
-        new = decide(record, each, setting)
-        record = reduce(evolve, new, record)
-        facts += new
-    return facts
-
-
-def decide(record: Record, command: c.LearnerCommand, setting: Setting) -> list[Event]:
-    """Return the facts that follow from *command*, or raise `Refused`."""
-    return _DECIDE[type(command)](record, command, setting)
 
 
 learners: Decider[Record, c.LearnerCommand] = Decider(

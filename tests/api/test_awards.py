@@ -47,6 +47,8 @@ def test_revocation_takes_two_people_who_sign_what_falls_with_it(service: Servic
 
     falling = first.get(f"/awards/{award}/consequences").get_json()["consequences"]
     requested = first.post(f"/awards/{award}/revocation-requests", REASON).get_json()["id"]
+    service.catch_up()
+    (waiting,) = second.get("/queues/revocation").get_json()["items"]
     alone = first.post(f"/awards/{award}/revocations", {"request_id": requested})
     elsewhere = second.post(f"/awards/{milestone}/revocations", {"request_id": requested})
     together = second.post(f"/awards/{award}/revocations", {"request_id": requested}, key="k-1")
@@ -54,6 +56,8 @@ def test_revocation_takes_two_people_who_sign_what_falls_with_it(service: Servic
     again = second.post(f"/awards/{award}/revocations", {"request_id": requested}, key="k-1")
 
     assert any(milestone in line for line in falling)
+    assert (requested, award, falling) == (waiting["request_id"], waiting["award_id"], waiting["consequences"])
+    assert [] == second.get("/queues/revocation").get_json()["items"]
     assert [403, 404, 201] == [alone.status_code, elsewhere.status_code, together.status_code]
     assert together.get_json() == again.get_json()
     assert ["revoked", "revoked"] == [status(service, award), status(service, milestone)]

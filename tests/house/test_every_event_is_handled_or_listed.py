@@ -9,7 +9,6 @@ from ledger.events import (
     FrameworkImported,
     PersonRegistered,
     PrerequisitesWaived,
-    RevocationRequested,
     RoleGranted,
     RoleWithdrawn,
 )
@@ -23,9 +22,9 @@ SHOWN_FROM_THE_CATALOGUE = {
 }  # fmt: skip
 
 READ_AS_FACTS = {
-    # The rules ask for them, and people read them in the list of a learner's facts; nothing is computed from them.
-    PrerequisitesWaived, RevocationRequested,
-}  # fmt: skip
+    # The rules ask for it, and people read it in the list of a learner's facts; nothing is computed from it.
+    PrerequisitesWaived,
+}
 
 
 def test_every_fact_follows_from_some_command() -> None:

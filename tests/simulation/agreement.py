@@ -14,8 +14,12 @@ from ledger.learners.outcome import standing
 from ledger.learners.record import Record
 from projections.award_queues import queued_awards
 from projections.award_register import awards
+from projections.progress import progress
+from projections.transcript import transcript
 from tests.simulation.college import ACTOR, College
-from tests.simulation.model import Award, Learner
+from tests.simulation.model import Learner
+from tests.simulation.stacking import basis_of, in_effect
+from tests.simulation.things import Award
 
 
 def agree(college: College, learners: dict[str, Learner], now: datetime) -> None:
@@ -28,6 +32,7 @@ def agree(college: College, learners: dict[str, Learner], now: datetime) -> None
             assert expected == actual, f"{name}: {chapter} should be\n{expected}\nnot\n{actual}"
         assert record == rules.fold(name, (one.fact for one in college.ledger.facts(f"learner-{name}")))
         registered(college, learner, now)
+        told(college, learner, now)
     receipts = college.ledger.execute_many([Settle(learner_id=name) for name in learners], actor=ACTOR)
     assert all(() == receipt.recorded for receipt in receipts), "settling again records nothing"  # type: ignore[union-attr]
 
@@ -89,6 +94,33 @@ def registered(college: College, learner: Learner, now: datetime) -> None:
     assert [(a.id, status(a)) for a in learner.awards] == [(line.award_id, line.status) for line in lines]
     mine = Counter(what_waits(q) for q in queues if q.learner_id == learner.name)
     assert Counter(w.what() for w in learner.queue) == mine
+
+
+def told(college: College, learner: Learner, now: datetime) -> None:
+    """Transcript and progress say what the model says."""
+    facts, catalogue = college.ledger.facts(f"learner-{learner.name}"), college.ledger.catalogue()
+    full = transcript(learner.name, facts, catalogue, now, "full")
+    assert {a.id: status(a) for a in learner.awards} == {line.award_id: line.status for line in full.awards}
+    official = transcript(learner.name, facts, catalogue, now, "official")
+    assert {a.id for a in learner.awards if a.lost(now) is None} == {line.award_id for line in official.awards}
+    stages = {one.stack_id: one.stage for one in progress(learner.name, facts, catalogue, now).stacks}
+    mine = {name: stage(learner, name, now) for name in learner.stacks}
+    assert {name: one for name, one in mine.items() if one} == stages
+
+
+def stage(learner: Learner, name: str, now: datetime) -> str | None:
+    for completion in learner.completions:
+        if completion.stack == name and completion.is_open(now):
+            if completion.award is None:
+                return "awaits confirmation"
+            threatens = [b for b in completion.breaks if b.lost and not b.decided and b.policy != "keep"]
+            return "suspended" if completion.award.suspended else "at risk" if threatens else "held"
+    version = in_effect(learner, name, now)
+    if version is None:
+        return None
+    stack = learner.stacks[name][version]
+    has_some = any(a.achievement in stack.of and a.lost(now) is None for a in learner.awards)
+    return "complete" if basis_of(learner, stack, now) else "under way" if has_some else "not begun"
 
 
 def status(award: Award) -> str:

@@ -29,8 +29,8 @@ from ledger.settings import Settings
 from ledger.stacks import ActivateStack, ApproveStack, DraftStack, ReviseStack
 from projections.views import Views
 from tests.examples import CHECK
-from tests.simulation.model import Micro
 from tests.simulation.stacking import Stack
+from tests.simulation.things import Micro
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 ACTOR = Actor(id="local", role="operator", client="simulation")

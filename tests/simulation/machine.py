@@ -28,8 +28,9 @@ from ledger.receipt import Receipt
 from tests.simulation import college as col
 from tests.simulation.agreement import agree, sound, what_waits
 from tests.simulation.college import ACTOR, LEARNERS, REGISTRAR, College, days
-from tests.simulation.model import Appeal, Award, Evidence, Learner, Micro, No, Waiting
+from tests.simulation.model import Learner
 from tests.simulation.stacking import Stack
+from tests.simulation.things import Appeal, Award, Evidence, Micro, No, Waiting
 
 T = TypeVar("T")
 WHY = Private(plain="why")
@@ -56,7 +57,7 @@ class WholeLedger(RuleBasedStateMachine):
         self.behind, self.agreed = False, True
         for learner, micros in zip(LEARNERS, (one, two), strict=True):
             for micro in micros:
-                self.earn(learner, micro, None)
+                self.try_for(learner, micro, None)
 
     def teardown(self) -> None:
         if hasattr(self, "college"):
@@ -70,11 +71,11 @@ class WholeLedger(RuleBasedStateMachine):
 
     # Learners and assessors
 
-    @rule(learner=LEARNER, micro=MICROS, batch=BATCH)
-    def earn(self, learner: str, micro: str, batch: str | None) -> None:
+    @rule(learner=LEARNER, micro=MICROS, batch=BATCH, met=st.sampled_from([(True, True), (True, False), (False,)]))
+    def try_for(self, learner: str, micro: str, batch: str | None, met: tuple[bool, ...] = (True, True)) -> None:
         evidence = self.submit(learner, f"{learner}-{next(self.numbers) + 100}", micro, learner, batch)
-        for assessor in col.ASSESSORS[: evidence.micro.assessors]:
-            self.assess(learner, evidence, assessor, batch, met=True)
+        for assessor, found in zip(col.ASSESSORS[: evidence.micro.assessors], met, strict=False):
+            self.assess(learner, evidence, assessor, batch, met=found)
 
     @rule(learner=LEARNER, stack=N, batch=BATCH)
     def earn_what_a_stack_still_asks_for(self, learner: str, stack: int, batch: str | None) -> None:
@@ -82,7 +83,7 @@ class WholeLedger(RuleBasedStateMachine):
         asked = pick([versions[-1].of for versions in self.stacks.values() if versions], stack) or ()
         for micro in asked:
             if micro in self.micros and not known.held(micro, now):
-                self.earn(learner, micro, batch)
+                self.try_for(learner, micro, batch)
 
     @rule(learner=LEARNER, n=N, micro=MICROS, by=st.sampled_from(["the learner", "tom"]), batch=BATCH)
     def submit_evidence(self, learner: str, n: int, micro: str, by: str, batch: str | None) -> None:
@@ -90,13 +91,16 @@ class WholeLedger(RuleBasedStateMachine):
 
     @rule(learner=LEARNER, n=N, who=st.sampled_from([*col.ASSESSORS, "the learner"]), met=st.booleans(), batch=BATCH)
     def assess_evidence(self, learner: str, n: int, who: str, met: bool, batch: str | None) -> None:
-        if evidence := pick(self.learners[learner].evidence.values(), n):
+        known = self.learners[learner].evidence.values()
+        waiting = [e for e in known if e.standing() in ("marker", "adjudicator")]
+        if evidence := (pick(waiting, n) if n < 8 else None) or pick(known, n):
             self.assess(learner, evidence, learner if who == "the learner" else who, batch, met=met)
 
-    @rule(learner=LEARNER, n=N, met=st.booleans())
-    def amend_a_judgement(self, learner: str, n: int, met: bool) -> None:
+    @rule(learner=LEARNER, n=N, other=st.sampled_from([True, True, False]))
+    def amend_a_judgement(self, learner: str, n: int, other: bool) -> None:
         if (judged := pick(self.judged(learner), n)) is not None:
             evidence, who = judged
+            met = evidence.judgements[who].met != other
             command = c.AmendAssessment(
                 learner_id=learner, assessment_id=_assessment(evidence, who), by=who, met=met, reason=WHY
             )
@@ -104,7 +108,9 @@ class WholeLedger(RuleBasedStateMachine):
 
     @rule(learner=LEARNER, n=N)
     def withdraw_evidence(self, learner: str, n: int) -> None:
-        if evidence := pick(self.learners[learner].evidence.values(), n):
+        known = self.learners[learner]
+        free = [e for e in known.evidence.values() if e.judgements and not known.led_somewhere(e)]
+        if evidence := (pick(free, n) if n < 8 else None) or pick(known.evidence.values(), n):
             command = c.WithdrawEvidence(learner_id=learner, evidence_id=evidence.id, by=evidence.by)
             self.ask(command, Learner.withdraw, evidence)
 
@@ -150,12 +156,15 @@ class WholeLedger(RuleBasedStateMachine):
         if pair := pick(pairs, 12 * m + n):
             self.renew(learner, *pair)
 
-    @rule(learner=LEARNER, n=N, batch=BATCH)
-    def earn_an_award_anew(self, learner: str, n: int, batch: str | None) -> None:
-        known, now = self.learners[learner], self.clock.latest
-        if award := pick([a for a in known.awards if a.evidence and a.stands(now)], n):
-            self.earn(learner, award.achievement, batch)
+    @rule(learner=LEARNER, n=N, batches=st.lists(BATCH, min_size=1, max_size=3))
+    def earn_an_award_anew(self, learner: str, n: int, batches: list[str | None]) -> None:
+        known = self.learners[learner]
+        award = pick([a for a in known.awards if a.evidence and a.stands(self.clock.latest)], n)
+        for batch in batches if award else []:
+            assert award
+            self.try_for(learner, award.achievement, batch)
             self.renew(learner, award, list(known.evidence.values())[-1])
+            award = award.newest()
 
     @rule(learner=LEARNER, n=N, confirm=st.booleans())
     def confirm_or_decline(self, learner: str, n: int, confirm: bool) -> None:

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.simulation.model import Award, Learner
+    from tests.simulation.model import Learner
+    from tests.simulation.things import Award
 
 
 @dataclass(eq=False)
