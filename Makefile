@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+SLOW_ARGS ?=
 OULAD_OUT ?= build/oulad
 
 .PHONY: demo test check soak bench oulad docs install pins clean
@@ -13,8 +14,10 @@ demo: $(VENV)/.runtime
 	@$(BIN)/ledger demo
 
 # Everything that needs no server beyond what it sets up itself; the long forms are `soak`.
+# What takes a moment runs on all cores; what kills, waits or measures itself against time runs alone.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not soak" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "slow and not soak" $(SLOW_ARGS)
 
 # What to run before every commit: under a minute.
 check: $(VENV)/.dev
@@ -22,7 +25,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not slow and not soak" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n auto -m "not slow and not soak" $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)

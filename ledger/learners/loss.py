@@ -6,6 +6,7 @@ Holding what was completed, when components are lost or rules are revised.
 - What suspended a milestone lifts with its cause, though other components may still be lost;
   a component that is back is acted upon no more. What voiding takes away is voided, whatever the policy.
 - A version activated for holders moves those who fit it; who does not is queued for review.
+- What waits for confirmation is declined when its ground has gone, or the milestone is held by other means.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ _CAUSES: dict[str, Cause] = {"expired": "expired", "lapsed": "expired", "revoked
 
 def hold(record: Record, completion: Completion, newest: ActiveStack | None, setting: Setting) -> Iterator[list[Event]]:
     """Yield groups of facts that an open completion calls for; the first is recorded before looking again."""
+    if completion.award_id not in record.awards and _stands_otherwise(record, completion, setting):
+        yield from _declined(record, completion, setting)
+        return
     lost = lost_of(record, completion, setting.now)
     if not lost:
         if completion.breaks or _suspended_by_stack(record, completion):
@@ -91,9 +95,7 @@ def _break(
 ) -> Iterator[list[Event]]:
     """Record what is newly lost, then let policies act whose time has come."""
     if completion.award_id not in record.awards:
-        queue_id = next((q.queue_id for q in record.queued.values() if q.award_id == completion.award_id), None)
-        if queue_id is not None:
-            yield [AwardDeclined(effective_at=setting.now, queue_id=queue_id, declined_by=SYSTEM)]
+        yield from _declined(record, completion, setting)
         return
     award = record.head(completion.award_id)
     if "voided" in lost.values():
@@ -114,6 +116,18 @@ def _break(
         b.lost and b.policy == "suspend" and b.due_at <= setting.now for b in completion.breaks
     ):
         yield [AwardReinstated(effective_at=setting.now, award_id=award.award_id, lifts="stack")]
+
+
+def _stands_otherwise(record: Record, completion: Completion, setting: Setting) -> bool:
+    """Whether the milestone that waits for confirmation is held already: an appeal gave an earlier one back."""
+    pinned = setting.catalogue.stack_version(completion.stack_id, completion.version)
+    return record.held(pinned.definition.milestone, setting.now) is not None
+
+
+def _declined(record: Record, completion: Completion, setting: Setting) -> Iterator[list[Event]]:
+    for queued in record.queued.values():
+        if queued.award_id == completion.award_id:
+            yield [AwardDeclined(effective_at=setting.now, queue_id=queued.queue_id, declined_by=SYSTEM)]
 
 
 def _broken(

@@ -175,11 +175,11 @@ class Learner:
         fallen = [a for a in fallen if a.ended not in ("revoked", "voided")]
         for award in fallen:
             award.end("voided", now)
-        for award in fallen:  # what it had renewed stands again
-            before = award.renews
+        for award in fallen:  # what the last of a line had renewed stands again
+            before = None if award.renewed_by else award.renews
             while before and before.ended == "voided":
                 before = before.renews
-            if before and before.ended == "renewed" and before.newest().ended == "voided":
+            if before and before.ended == "renewed":
                 before.ended, before.renewed_by = None, None
                 self.lift(before, "", now)
         self.queue = [w for w in self.queue if w.evidence is None or w.evidence.id in self.evidence]

@@ -81,15 +81,15 @@ def keep_or_lose(learner: Learner, now: datetime) -> bool:
 def follow(learner: Learner, completion: Completion, now: datetime) -> bool:
     """Hold a completion together, or let its pinned version say what its losses lead to."""
     stack, award = learner.stacks[completion.stack][completion.version], completion.award
+    if award is None and learner.held(stack.milestone, now):
+        return decline(learner, completion)
     lost = {a: cause for a in completion.basis if (cause := a.newest().lost(now))}
     basis = basis_of(learner, stack, now) if lost else completion.basis
     if basis:
         troubled = bool(lost or completion.breaks or (award and "stack" in award.suspended))
         return troubled and rebase(learner, completion, completion.version, basis, now)
-    if award is None:  # what waits for confirmation has lost its ground
-        completion.declined = "by rule"
-        learner.queue = [w for w in learner.queue if w.completion is not completion]
-        return True
+    if award is None:
+        return decline(learner, completion)
     if "voided" in lost.values():
         award.end("voided", now)
         return True
@@ -101,6 +101,13 @@ def follow(learner: Learner, completion: Completion, now: datetime) -> bool:
             completion.breaks.append(Break(new, cause, policy, now + grace))
             return True
     return act(learner, award, completion, now)
+
+
+def decline(learner: Learner, completion: Completion) -> bool:
+    """What waits for confirmation has lost its ground, or is held by other means."""
+    completion.declined = "by rule"
+    learner.queue = [w for w in learner.queue if w.completion is not completion]
+    return True
 
 
 def act(learner: Learner, award: Award, completion: Completion, now: datetime) -> bool:

@@ -194,3 +194,17 @@ def test_there_is_nothing_to_appeal_against_in_an_award_that_ran_out_recorded_or
     told.refused(lodge(award_id=award_id), errors.Invalid)
     told.settle()
     told.refused(lodge(award_id=award_id), errors.Invalid)
+
+
+def test_what_waits_for_confirmation_goes_when_an_appeal_gives_the_milestone_back() -> None:
+    told = maker()
+    award_id = told.earn(WELDING, SAFETY) and told.holds("maker").award_id
+    told.revoke("maker")
+    assert "revoked by hand before" == told.last(AwardQueued).reason
+    told.do(lodge(award_id=award_id))
+    told.do(decide(upheld=True))
+
+    told.settle()
+
+    assert award_id == told.holds("maker").award_id
+    assert {} == told.record.queued
