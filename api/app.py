@@ -25,6 +25,7 @@ from api.resources import (
     frameworks,
     health,
     imports,
+    issuer,
     learners,
     people,
     queues,
@@ -39,7 +40,7 @@ from projections.views import Views
 
 VERSION = "1.0.0"
 RESOURCES = (
-    achievements, stacks, frameworks, people, learners, evidence, appeals,
+    achievements, stacks, frameworks, issuer, people, learners, evidence, appeals,
     awards, queues, imports, batches, stats, health,
 )  # fmt: skip
 _HEADERS = {

@@ -58,6 +58,8 @@ POLICY: dict[str, frozenset[str]] = {
     "frameworks.take_in": _DESIGNERS,
     "frameworks.listed": _EVERYBODY,
     "frameworks.shown": _EVERYBODY,
+    "issuer.describe": _DESIGNERS | {"registrar"},
+    "issuer.shown": _EVERYBODY,
     "people.register": frozenset({"registrar", "operator"}),
     "people.listed": _RECORDS | _DESIGNERS | {"operator"},
     "people.shown": _RECORDS | _DESIGNERS | {"operator"},

@@ -15,7 +15,7 @@ from decimal import Decimal
 from ledger import errors
 from ledger.definition import AchievementDefinition
 from ledger.event import Recorded
-from ledger.events import AccountLinked
+from ledger.events import AccountLinked, IssuerDescribed
 from ledger.programme import (
     AchievementRecord,
     AchievementVersion,
@@ -27,6 +27,7 @@ from ledger.programme import (
     StackVersion,
     evolve_achievement,
     evolve_framework,
+    evolve_issuer,
     evolve_person,
     evolve_stack,
 )
@@ -48,6 +49,7 @@ class Catalogue:
     stacks: Mapping[str, StackRecord] = field(default_factory=dict)
     frameworks: Mapping[str, FrameworkRecord] = field(default_factory=dict)
     people: Mapping[str, PersonRecord] = field(default_factory=dict)
+    issuer: IssuerDescribed | None = None
     _roots: Mapping[str, str] = field(default_factory=dict, repr=False)
     _accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     _index: list[StackIndex] = field(default_factory=list, repr=False, compare=False)
@@ -60,7 +62,7 @@ class Catalogue:
 
     def advance(self, facts: Iterable[Recorded]) -> Catalogue:
         """Return the catalogue after *facts*, in order of position; copies each kind of record at most once."""
-        position = self.position
+        position, issuer = self.position, self.issuer
         changed: dict[str, dict[str, object]] = {}
         links: list[tuple[str, str]] = []
         for recorded in facts:
@@ -68,6 +70,7 @@ class Catalogue:
             category, _, subject = recorded.stream.partition("-")
             kind = _KINDS.get(category)
             if kind is None:
+                issuer = evolve_issuer(issuer, recorded.fact)
                 continue
             if kind not in changed:
                 changed[kind] = dict(getattr(self, kind))
@@ -90,7 +93,8 @@ class Catalogue:
                 links.append((subject, fact.account))
         roots, accounts = _linked(self._roots, self._accounts, links) if links else (self._roots, self._accounts)
         index = [] if "stacks" in changed else self._index
-        return replace(self, position=position, _roots=roots, _accounts=accounts, _index=index, **changed)  # type: ignore[arg-type]
+        next_ = replace(self, position=position, issuer=issuer, _roots=roots, _accounts=accounts, _index=index)
+        return replace(next_, **changed) if changed else next_  # type: ignore[arg-type]
 
     # Achievements
 

@@ -156,6 +156,19 @@ class FrameworkImported(Event, frozen=True, kw_only=True):
     digest: str
 
 
+# The issuer: `issuer-self`
+
+
+@event("issuer.described.v1")
+class IssuerDescribed(Event, frozen=True, kw_only=True):
+    """It was said who awards: the id, name and home page of the college, its profile in the words of Open Badges."""
+
+    id: str
+    name: str
+    url: str
+    described_by: str
+
+
 # People who act: `person-<id>`
 
 

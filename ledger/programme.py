@@ -1,5 +1,5 @@
 """
-What the programme has defined: achievements, stacks, frameworks and the people who act, folded from their facts.
+What the programme has defined: achievements, stacks, frameworks, who issues and the people who act, folded from facts.
 
 Each record is the state of one stream and the answer to what was said at a version.
 `position` is the fact's place in the log; a fold without positions (as rules use it) leaves them at 0.
@@ -24,6 +24,7 @@ from ledger.events import (
     ConflictDeclared,
     EndorsementWithdrawn,
     FrameworkImported,
+    IssuerDescribed,
     PersonRegistered,
     RoleGranted,
     RoleWithdrawn,
@@ -189,6 +190,10 @@ def evolve_stack(record: StackRecord, fact: Event, position: int = 0) -> StackRe
 
 def evolve_framework(record: FrameworkRecord, fact: Event) -> FrameworkRecord:
     return replace(record, imported=fact) if isinstance(fact, FrameworkImported) else record
+
+
+def evolve_issuer(described: IssuerDescribed | None, fact: Event) -> IssuerDescribed | None:
+    return fact if isinstance(fact, IssuerDescribed) else described
 
 
 def evolve_person(record: PersonRecord, fact: Event) -> PersonRecord:

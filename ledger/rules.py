@@ -9,6 +9,7 @@ from ledger.achievements import AchievementCommand, achievements
 from ledger.batches import BatchCommand, batches
 from ledger.decider import Command, Decider
 from ledger.frameworks import FrameworkCommand, frameworks
+from ledger.issuer import IssuerCommand, issuer
 from ledger.learners import learners
 from ledger.learners.commands import LearnerCommand
 from ledger.people import PersonCommand, people
@@ -20,6 +21,7 @@ RULES: Mapping[type[Command], Rules] = {
     AchievementCommand: achievements,
     StackCommand: stacks,
     FrameworkCommand: frameworks,
+    IssuerCommand: issuer,
     PersonCommand: people,
     BatchCommand: batches,
     LearnerCommand: learners,

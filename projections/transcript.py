@@ -29,6 +29,14 @@ LEGEND = (
 TranscriptView = Literal["official", "full"]
 
 
+class TranscriptIssuer(msgspec.Struct, frozen=True, kw_only=True):
+    """In whose name the learner's achievements are awarded."""
+
+    id: str
+    name: str
+    url: str
+
+
 class TranscriptAward(msgspec.Struct, frozen=True, kw_only=True):
     """One award; `stack` and `components` are of a milestone, `history` of the full view."""
 
@@ -82,9 +90,10 @@ class TranscriptEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """What a learner holds on a day; totals count micro-credentials that are live."""
+    """What a learner holds on a day; totals count micro-credentials that are live, `issuer` is null until described."""
 
     learner_id: str
+    issuer: TranscriptIssuer | None
     view: TranscriptView
     on: datetime
     position: int
@@ -113,6 +122,7 @@ def transcript(
     counted = [award for award in awards if award.status == "live" and award.kind == "micro-credential"]
     return Transcript(
         learner_id=learner_id,
+        issuer=_issuer(catalogue),
         view=view,
         on=on,
         position=story.position,
@@ -121,6 +131,11 @@ def transcript(
         credits=sum((award.credits for award in counted), Decimal(0)),
         hours=sum((award.hours for award in counted), Decimal(0)),
     )
+
+
+def _issuer(catalogue: Catalogue) -> TranscriptIssuer | None:
+    known = catalogue.issuer
+    return None if known is None else TranscriptIssuer(id=known.id, name=known.name, url=known.url)
 
 
 def _award(story: Story, award: HeldAward, status: Status, catalogue: Catalogue, *, full: bool) -> TranscriptAward:

@@ -31,16 +31,16 @@ def import_() -> None:
 @database_option
 def catalogue(file: Path, by: str, approved_by: str, as_json: bool) -> None:
     """Draft, approve and put into effect what FILE (JSON) defines."""
-    from api.commands.opening import opened
+    from api.commands.opening import opened, there_is_one
     from api.commands.output import show_json
     from api.commands.progress import progress
-    from api.imports.catalogue import import_catalogue, read, two_people
+    from api.imports.catalogue import import_catalogue, rehearse
     from api.imports.unusable import UnusableFile
 
     raw = file.read_bytes()
     try:
-        read(raw)  # An unusable file does not even make a ledger.
-        two_people(by, approved_by)
+        if not there_is_one():  # An unusable file does not even make a ledger.
+            rehearse(raw, name=file.name, by=by, approved_by=approved_by)
         with opened(create=True) as at:
             with progress("defining") as tell:
                 done = import_catalogue(at.ledger, raw, name=file.name, by=by, approved_by=approved_by, progress=tell)
@@ -101,12 +101,12 @@ def case(file: Path, as_json: bool) -> None:
     """Import the competency framework in FILE, a 1EdTech CASE 1.x package."""
     from api.commands.opening import opened
     from api.commands.output import show_json
-    from api.imports.case import import_case, read
+    from api.imports.case import import_case, rehearsed
     from api.imports.unusable import UnusableFile
 
     raw = file.read_bytes()
     try:
-        framework = read(raw)
+        framework = rehearsed(raw)
         with opened(create=True) as at:
             receipt = import_case(at.ledger, raw)
             at.follow()

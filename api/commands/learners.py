@@ -58,6 +58,8 @@ def transcript_(learner_ref: str, at: Any, on: Any, full: bool, as_json: bool) -
         for award in document.awards
     ]
     show_table(("award", "status", "since", "until", "credits", "hours"), rows, empty="No awards.")
+    if document.issuer is not None:
+        click.echo(f"Issued by {document.issuer.name}, {document.issuer.url}")
     click.echo(f"{document.legend}")
 
 

@@ -18,7 +18,8 @@ from api.imports.unusable import UnusableFile
 from api.paths import field_errors
 from api.schemas.fields import Identifier, Link, Listed, Nested, Prose, Shape, Text
 from api.strict_json import Malformed, loads
-from ledger.application import Ledger, Receipt
+from ledger.application import Ledger, Receipt, utc_now
+from ledger.catalogue import EMPTY
 from ledger.errors import Refused
 from ledger.event import Actor
 from ledger.events import Competency
@@ -89,12 +90,17 @@ def read(raw: bytes) -> ImportFramework:
 
 def import_case(ledger: Ledger, raw: bytes, *, actor: Actor = COMMAND_LINE) -> Receipt:
     """Record the framework in *raw*; importing the same again records nothing."""
+    return ledger.execute(rehearsed(raw), actor=actor)
+
+
+def rehearsed(raw: bytes) -> ImportFramework:
+    """Return what *raw* asks for; raises `UnusableFile` for what any ledger would refuse, an empty one too."""
     command = read(raw)
     try:
-        Rehearsal(ledger.catalogue(), ledger.now(), actor.id).decide(command)
+        Rehearsal(EMPTY, utc_now()).decide(command)
     except Refused as refused:
         raise UnusableFile(refused.detail) from None
-    return ledger.execute(command, actor=actor)
+    return command
 
 
 def _competency(item: dict[str, Any]) -> Competency:

@@ -5,6 +5,7 @@ A catalogue file: everything that can be earned, drafted, approved and put into 
 
 References resolve file-wide, in whatever order the file has them. The whole file is rehearsed before anything of it is
 recorded, so an unusable one leaves no trace; its fault is named by its path in the file.
+Who issues, where the file says so, is recorded with it.
 Importing again: what is identical records nothing, what differs becomes a new version, what is absent stays.
 An address for evidence is asked for only where the file says `"evidence_required": true`:
 the row of an import names its evidence by an identifier already.
@@ -14,8 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
@@ -27,13 +28,16 @@ from api.imports.unusable import UnusableFile
 from api.paths import field_errors
 from api.schemas.definitions import AchievementEntry, CatalogueFile, CatalogueFileSchema, StackEntry
 from api.strict_json import Malformed, loads
+from ledger import ids
 from ledger.achievements import ApproveAchievement, DraftAchievement, PublishAchievement, ReviseAchievement
-from ledger.application import Ledger
+from ledger.application import Ledger, utc_now
+from ledger.catalogue import EMPTY, Catalogue
 from ledger.decider import Command
 from ledger.definition import PRINCIPLES, FrameworkCheck
 from ledger.errors import Refused
 from ledger.event import Actor
 from ledger.events import Role
+from ledger.issuer import DescribeIssuer
 from ledger.rule_language import RuleError, parse
 from ledger.sound_definition import identical
 from ledger.stacks import ActivateStack, ApproveStack, DraftStack, ReviseStack
@@ -79,6 +83,12 @@ def two_people(by: str, approved_by: str) -> None:
         raise UnusableFile("One person cannot both define and approve; a second person must approve.")
 
 
+def rehearse(raw: bytes, *, name: str, by: str, approved_by: str) -> None:
+    """Raise `UnusableFile` for what an empty ledger would refuse, so that none need be made to find out."""
+    now = utc_now()
+    _Plan(_signed(raw, name, by, approved_by, now), {}, EMPTY, now, COMMAND_LINE.id)
+
+
 def import_catalogue(
     ledger: Ledger,
     raw: bytes,
@@ -90,50 +100,74 @@ def import_catalogue(
     progress: Progress | None = None,
 ) -> Imported:
     """Record the catalogue in *raw*; *by* and *approved_by* are how the two people are known outside the ledger."""
+    now = ledger.now()
+    signed = _signed(raw, name, by, approved_by, now)
+    known = ledger.identities.find_all("person", [by, approved_by])
+    plan = _Plan(signed, known, ledger.catalogue(), now, actor.id)
+    if len(known) < 2:  # nobody gets an account for the sake of a file that turns out unusable
+        known = ledger.identities.register("person", [by, approved_by])
+        plan = _Plan(signed, known, ledger.catalogue(), now, actor.id)
+    position = 0
+    for done, command in enumerate(plan.commands, start=1):
+        position = ledger.execute(command, actor=actor).position
+        if progress:
+            progress(done, len(plan.commands))
+    stacks = len(signed.file.stacks)
+    return Imported(len(signed.file.achievements) + stacks, stacks, plan.new_versions, position or ledger.store.head())
+
+
+class _Signed(NamedTuple):
+    """A file with the two people who stand for it, as they are known outside the ledger, and the second one's check."""
+
+    file: CatalogueFile
+    by: str
+    approved_by: str
+    check: FrameworkCheck
+
+
+def _signed(raw: bytes, name: str, by: str, approved_by: str, now: datetime) -> _Signed:
     file = read(raw)
     two_people(by, approved_by)
-    now = ledger.now()
-    accounts = ledger.identities.register("person", [by, approved_by])
-    roles: dict[str, Role] = {accounts[by]: "designer", accounts[approved_by]: "quality_reviewer"}
-    named = list(people.unknown(ledger.catalogue(), roles, actor.id))
     check = FrameworkCheck(
         principles=PRINCIPLES,
         body=approved_by,
         reference=f"{name} sha256:{hashlib.sha256(raw).hexdigest()}",
         review_on=(now + LOOK_AGAIN_AFTER).date(),
     )
-    rehearsal = Rehearsal(ledger.catalogue(), now)
-    for command in named:
-        rehearsal.decide(command)
-    plan = _Plan(rehearsal, accounts[by], accounts[approved_by], check)
-    steps = list(plan.steps(file))
-    commands = [*named, *(step.command for step in steps)]
-    position = 0
-    for done, command in enumerate(commands, start=1):
-        position = ledger.execute(command, actor=actor).position
-        if progress:
-            progress(done, len(commands))
-    return Imported(
-        len(file.achievements) + len(file.stacks), len(file.stacks), plan.new_versions, position or ledger.store.head()
-    )
+    return _Signed(file, by, approved_by, check)
 
 
 class _Plan:
-    """The commands that a file asks for, each rehearsed as it is found."""
+    """The commands that a file asks for, each rehearsed as it is found; *known* may lack who has no account yet."""
 
-    def __init__(self, rehearsal: Rehearsal, by: str, approved_by: str, check: FrameworkCheck) -> None:
-        self._rehearsal = rehearsal
-        self._by = by
-        self._approved_by = approved_by
-        self._check = check
+    def __init__(
+        self, signed: _Signed, known: Mapping[str, str], catalogue: Catalogue, now: datetime, granted_by: str
+    ) -> None:
+        self._rehearsal = Rehearsal(catalogue, now)
+        self._by = known.get(signed.by) or ids.new("per")
+        self._approved_by = known.get(signed.approved_by) or ids.new("per")
+        self._check = signed.check
         self.new_versions = 0
+        roles: dict[str, Role] = {self._by: "designer", self._approved_by: "quality_reviewer"}
+        named = list(people.unknown(catalogue, roles, granted_by))
+        for command in named:
+            self._rehearsal.decide(command)
+        self.commands = [*named, *(step.command for step in self._steps(signed.file))]
 
-    def steps(self, file: CatalogueFile) -> Iterator[Step]:
+    def _steps(self, file: CatalogueFile) -> Iterator[Step]:
         """Yield the commands in an order in which everything exists before it is named."""
+        if file.issuer is not None:
+            yield from self._issuer(file.issuer)
         for path, entry in _achievements_in_order(file):
             yield from self._achievement(path, entry)
         for path, stack in _stacks_in_order(file):
             yield from self._stack(path, stack)
+
+    def _issuer(self, profile: dict[str, str]) -> Iterator[Step]:
+        before = self._rehearsal.catalogue.issuer
+        step = self._step("issuer", DescribeIssuer(**profile, by=self._by))
+        if self._rehearsal.catalogue.issuer != before:
+            yield step
 
     def _achievement(self, path: str, entry: AchievementEntry) -> Iterator[Step]:
         name, definition = entry

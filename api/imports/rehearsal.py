@@ -6,6 +6,7 @@ Rules are pure, so the rehearsal and the recording decide alike unless somebody 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +15,19 @@ from ledger.catalogue import Catalogue
 from ledger.decider import LOCAL_ADMINISTRATION, Command, Decider, Setting
 from ledger.event import Actor, Event, Recorded
 from ledger.frameworks import FrameworkCommand, frameworks
+from ledger.issuer import IssuerCommand, issuer
 from ledger.people import PersonCommand, people
 from ledger.stacks import StackCommand, stacks
 
 COMMAND_LINE = Actor(id=LOCAL_ADMINISTRATION, role="operator", client="ledger command line")
 
-_KINDS: dict[type[Command], tuple[str, Decider[Any, Any]]] = {
-    AchievementCommand: ("achievements", achievements),
-    StackCommand: ("stacks", stacks),
-    FrameworkCommand: ("frameworks", frameworks),
-    PersonCommand: ("people", people),
+_Known = Callable[[Catalogue, str], Any]
+_KINDS: dict[type[Command], tuple[Decider[Any, Any], _Known]] = {
+    AchievementCommand: (achievements, lambda catalogue, name: catalogue.achievements.get(name)),
+    StackCommand: (stacks, lambda catalogue, name: catalogue.stacks.get(name)),
+    FrameworkCommand: (frameworks, lambda catalogue, name: catalogue.frameworks.get(name)),
+    IssuerCommand: (issuer, lambda catalogue, _: catalogue.issuer),
+    PersonCommand: (people, lambda catalogue, name: catalogue.people.get(name)),
 }
 
 
@@ -37,9 +41,9 @@ class Rehearsal:
 
     def decide(self, command: Command) -> list[Event]:
         """Return what *command* would record and move the copy on; raises `Refused` as the ledger would."""
-        kind, rules = next(found for base, found in _KINDS.items() if isinstance(command, base))
+        rules, known = next(found for base, found in _KINDS.items() if isinstance(command, base))
         subject = rules.subject(command)
-        state = getattr(self.catalogue, kind).get(subject) or rules.initial(subject)
+        state = known(self.catalogue, subject) or rules.initial(subject)
         facts = rules.decide(state, command, Setting(now=self._now, catalogue=self.catalogue, by=self._by))
         stream = f"{rules.category}-{subject}"
         self.catalogue = self.catalogue.advance(self._recorded(stream, fact) for fact in facts)

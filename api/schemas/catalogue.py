@@ -11,7 +11,7 @@ import msgspec
 from api.answers import complete
 from ledger.definition import AchievementDefinition, FrameworkCheck, StackDefinition
 from ledger.errors import Unknown
-from ledger.events import Competency, FrameworkImported, Role
+from ledger.events import Competency, FrameworkImported, IssuerDescribed, Role
 from ledger.identities import Profile
 from ledger.programme import (
     AchievementRecord,
@@ -219,6 +219,22 @@ class FrameworkShown(msgspec.Struct, frozen=True, kw_only=True):
             competencies=complete(fact.competencies), parents=fact.parents, digest=fact.digest,
             imported_at=fact.effective_at,
         )  # fmt: skip
+
+
+class IssuerShown(msgspec.Struct, frozen=True, kw_only=True):
+    """In whose name everything is awarded, as described last."""
+
+    id: str
+    name: str
+    url: str
+    described_by: str
+    described_at: datetime
+
+    @classmethod
+    def of(cls, fact: IssuerDescribed) -> IssuerShown:
+        return cls(
+            id=fact.id, name=fact.name, url=fact.url, described_by=fact.described_by, described_at=fact.effective_at
+        )
 
 
 class GrantShown(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,7 +122,10 @@ def _complete(record: Record, stack: ActiveStack, setting: Setting) -> list[Even
     ordinal = len(earlier) + 1
     completion_id = ids.derived("cmp", record.learner_id, stack.stack_id, ordinal)
     award_id = ids.derived("awd", completion_id)
-    by_hand = any(_revoked_by_hand(record, c) for c in earlier)
+    by_hand = any(
+        award.achievement_id == achievement.id and award.ended == "revoked" and award.by_hand
+        for award in record.awards.values()
+    )
     confirm = by_hand or stack.definition.awarding == "confirm"
     queue_id = ids.derived("que", completion_id) if confirm else None
     completed = StackCompleted(
@@ -155,8 +158,3 @@ def _complete(record: Record, stack: ActiveStack, setting: Setting) -> list[Even
 def _needs_newer(record: Record, completion: Completion) -> bool:
     award = record.awards.get(completion.award_id)
     return completion.declined == "by person" if award is None else award.ended == "expired"
-
-
-def _revoked_by_hand(record: Record, completion: Completion) -> bool:
-    award = record.awards.get(completion.award_id)
-    return award is not None and award.ended == "revoked" and award.by_hand

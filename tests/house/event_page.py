@@ -14,7 +14,7 @@ import msgspec
 
 from ledger.event import Event, catalogue_of_events
 from ledger.private import Private
-from tests.house.slices import category_of
+from tests.house.slices import category_of, streams_of
 
 _INTRODUCTION = """\
 # The facts
@@ -33,6 +33,7 @@ _TITLES = {
     "achievement": "Achievements",
     "stack": "Stacks",
     "framework": "Frameworks",
+    "issuer": "The issuer",
     "person": "People who act",
     "batch": "Batches",
     "learner": "A learner's story",
@@ -60,7 +61,7 @@ def _facts() -> Iterator[str]:
         category = category_of(cls)
         if category != section:
             section = category
-            yield f"## {_TITLES[category]}: `{category}-<id>`\n"
+            yield f"## {_TITLES[category]}: `{streams_of(category)}`\n"
         yield f"### {cls.__name__}\n"
         yield f"`{name}`: {_sentence(cls)}\n"
         yield from _fields(cls)

@@ -12,7 +12,7 @@ from ledger.learners.commands import Settle
 from ledger.rules import rules_for
 from tests.house.event_page import linked
 from tests.house.handling import documents_of, tables_of
-from tests.house.slices import commands, facts_of
+from tests.house.slices import commands, facts_of, streams_of
 
 _INTRODUCTION = """\
 # Slices: command → facts → views
@@ -44,7 +44,7 @@ def _commands() -> Iterator[str]:
     for command in commands():
         if rules_for(command).category != category:
             category = rules_for(command).category
-            yield f"\n## `{category}-<id>`\n"
+            yield f"\n## `{streams_of(category)}`\n"
             yield "| command | facts | tables |"
             yield "|---|---|---|"
         facts = facts_of(command)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ledger.decider import Command
 from ledger.event import Event, catalogue_of_events
+from ledger.issuer import SELF, issuer
 from ledger.learners.commands import Together
 from ledger.learners.consequences import consequences
 from ledger.rules import RULES, rules_for
@@ -36,6 +37,11 @@ def facts_of(command: type[Command]) -> list[type[Event]]:
     found: set[type[Event]] = set()
     _walk(rules_for(command).decide, command, found, set())
     return [cls for cls in catalogue_of_events().values() if cls in found]
+
+
+def streams_of(category: str) -> str:
+    """Return how the streams of a kind are named: after what they are about, or as the only one there is."""
+    return f"{category}-{SELF}" if category == issuer.category else f"{category}-<id>"
 
 
 def category_of(fact: type[Event]) -> str:

@@ -7,6 +7,7 @@ from ledger.events import (
     AccountLinked,
     ConflictDeclared,
     FrameworkImported,
+    IssuerDescribed,
     PersonRegistered,
     PrerequisitesWaived,
     RoleGranted,
@@ -17,8 +18,8 @@ from tests.house.slices import category_of, commands, facts_of
 
 FACTS = set(catalogue_of_events().values())
 SHOWN_FROM_THE_CATALOGUE = {
-    # Folded into `ledger.catalogue.Catalogue`, which is what people and frameworks are read from.
-    FrameworkImported, PersonRegistered, AccountLinked, RoleGranted, RoleWithdrawn, ConflictDeclared,
+    # Folded into `ledger.catalogue.Catalogue`, which is what frameworks, people and the issuer are read from.
+    FrameworkImported, IssuerDescribed, PersonRegistered, AccountLinked, RoleGranted, RoleWithdrawn, ConflictDeclared,
 }  # fmt: skip
 
 READ_AS_FACTS = {

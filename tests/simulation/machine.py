@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from msgspec.structs import replace
 
 from ledger import errors
+from ledger.events import AwardQueued
 from ledger.ids import derived
 from ledger.learners import commands as c
 from ledger.private import Private
@@ -248,7 +249,7 @@ class WholeLedger(RuleBasedStateMachine):
     @rule(policy=st.sampled_from(["keep", "suspend", "review", "lapse", "revoke"]), grace=st.integers(0, 3))
     def define_a_stack_later(self, policy: str, grace: int) -> None:
         same = (policy, days(grace))
-        self.activate(col.LATE, Stack("late", 2, ("a", "e"), col.loss(same, same, same)), 0)
+        self.activate(col.LATE, Stack("any", 2, ("a", "e"), col.loss(same, same, same)), 0)
 
     # Clocks and crashes
 
@@ -377,7 +378,7 @@ class WholeLedger(RuleBasedStateMachine):
     def queue_id(self, learner: str, waiting: Waiting) -> str:
         """Return the ledger's name for what waits; of those alike, the k-th is the k-th."""
         alike = [w for w in self.learners[learner].queue if w.what() == waiting.what()]
-        known = self.college.ledger.record(learner).queued.values()
+        known: list[AwardQueued] = list(self.college.ledger.record(learner).queued.values())
         return [q.queue_id for q in known if what_waits(q) == waiting.what()][alike.index(waiting)]
 
     def unless_behind(self) -> None:

@@ -169,7 +169,8 @@ def complete(learner: Learner, now: datetime) -> bool:
             continue
         completion = Completion(name, version, basis, at)
         learner.completions.append(completion)
-        if stack.confirm or any(c.award and c.award.ended == "revoked" and c.award.by_hand for c in earlier):
+        by_hand = any(a.achievement == stack.milestone and a.ended == "revoked" and a.by_hand for a in learner.awards)
+        if stack.confirm or by_hand:
             learner.wait("confirm", stack.milestone, completion=completion)
         else:
             learner.award_milestone(stack.milestone, completion)

@@ -189,7 +189,7 @@ def documents(views: Views, college: Chances) -> dict[str, Any]:
     """Return what people read, without positions and without order between learners."""
     now = college.now
     with views.reading() as connection:
-        lists = {
+        lists: dict[str, list[Any]] = {
             "register": awards(connection, now, limit=10_000),
             "waiting": waiting(connection, limit=10_000),
             "confirm": queued_awards(connection, "confirm", limit=10_000),

@@ -13,7 +13,7 @@ def simulate(examples: int, steps: int) -> None:
     chosen = settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
     )
-    run_state_machine_as_test(WholeLedger, settings=chosen)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(WholeLedger, settings=chosen)
 
 
 def test_the_ledger_does_what_the_model_says() -> None:

@@ -442,3 +442,15 @@ def test_what_waits_for_confirmation_is_confirmed_though_a_component_was_renewed
     told.do(c.ConferAward(learner_id=ANA, queue_id=told.last(AwardQueued).queue_id, by="rae"))
 
     assert not told.lacks("maker")
+
+
+def test_a_milestone_revoked_by_hand_needs_a_person_on_another_stack_too() -> None:
+    told = maker()
+    told.earn(WELDING, SAFETY)
+    told.revoke("maker")
+
+    told.define(stacks={"other-stack": stack("maker", all_of(WELDING))})
+    told.settle()
+
+    assert told.lacks("maker")
+    assert {"revoked by hand before"} == {queued.reason for queued in told.record.queued.values()}
