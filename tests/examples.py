@@ -35,6 +35,7 @@ from ledger.events import (
     AchievementRetired,
     AchievementRevised,
     ConflictDeclared,
+    IssuerDescribed,
     PersonRegistered,
     Role,
     RoleGranted,
@@ -178,6 +179,14 @@ def activated(
 
 def stack_retired(stack_id: str) -> Said:
     return ((f"stack-{stack_id}", StackRetired(effective_at=START, retired_by=DESIGNER, reason="Replaced.")),)
+
+
+def issued_by(name: str) -> Said:
+    """Return the description of a college of that name."""
+    address = "https://college.example"
+    return (
+        ("issuer-self", IssuerDescribed(effective_at=START, id=address, name=name, url=address, described_by=DESIGNER)),
+    )
 
 
 def person(person_id: str, *roles: Role, linked: tuple[str, ...] = (), conflicts: tuple[str, ...] = ()) -> Said:

@@ -74,7 +74,7 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
         readable(raw)
     except UnusableFile as error:
         raise UnusableFile(f"{file.name}: {error}") from None
-    with opened(create=True) as at:
+    with opened(create=not dry_run) as at:
         found = read_file(raw, at.ledger.catalogue())
         rows, refused = len(found.rows), len(found.refused)
         click.echo(f"{file.name}: {rows + refused} rows, {rows} readable, {refused} refused.", err=True)

@@ -2,7 +2,8 @@
 Appeals.
 
 - An appeal is against one judgement, or against the loss of one award, with grounds and in time.
-- It is heard by nobody who had a part in what it is about, nor by the learner.
+- A judgement is appealed against once the evidence waits for no other.
+- It is heard by nobody who had a part in what it is about, nor by the learner, nor by the recused.
 - A result never gets worse by an appeal.
 - While it is heard, the due dates of the award stand still; afterwards they move by its length.
 """
@@ -21,7 +22,7 @@ from ledger.learners.awarding import conclude
 from ledger.learners.commands import DecideAppeal, LodgeAppeal
 from ledger.learners.evidence import require_evidence
 from ledger.learners.evolve import evolve
-from ledger.learners.outcome import check_results
+from ledger.learners.outcome import check_results, standing
 from ledger.learners.people import compared, require_role, same
 from ledger.learners.record import Assessment, Award, Record
 
@@ -65,6 +66,9 @@ def decide_appeal(record: Record, command: DecideAppeal, setting: Setting) -> li
     if any(same(setting, command.by, judge) for judge in (*judges, record.learner_id)):
         msg = "Somebody who had no part in what the appeal is about must hear it."
         raise errors.HeardByJudge(msg, field="by")
+    if setting.catalogue.recused(command.by, record.learner_id):
+        msg = f"{command.by} declared a conflict of interest with this learner; somebody else must hear the appeal."
+        raise errors.Recused(msg, field="by")
     require_role(setting, command.by, ("adjudicator", "registrar"))
     fact = AppealDecided(
         effective_at=setting.now,
@@ -89,6 +93,9 @@ def _against(record: Record, command: LodgeAppeal, setting: Setting) -> tuple[da
             raise errors.Unknown(msg, field="assessment_id")
         evidence = require_evidence(record, assessment.evidence_id)
         definition = setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version)
+        if standing(record, evidence, definition) not in ("met", "not met"):
+            msg = "The evidence is still being judged; appeal when its outcome stands."
+            raise errors.Invalid(msg, field="assessment_id")
         return assessment.judged_at, definition.appeal_within
     award = record.awards.get(command.award_id or "")
     if award is None:
@@ -110,7 +117,10 @@ def _judges(record: Record, appeal: AppealLodged) -> tuple[str, ...]:
     """Return everybody who had a part in what the appeal is about."""
     if appeal.assessment_id is not None:
         about = record.assessments.get(appeal.assessment_id)
-        return tuple(a.assessor for a in record.assessments_of(about.evidence_id)) if about else ()
+        if about is None:
+            return ()
+        submitted_by = require_evidence(record, about.evidence_id).submitted_by
+        return (*(a.assessor for a in record.assessments_of(about.evidence_id)), submitted_by)
     award = record.awards[appeal.award_id or ""]
     judged = [record.assessments[a].assessor for a in award.basis.assessments if a in record.assessments]
     return (*sorted(award.judges), *judged)

@@ -4,7 +4,7 @@ Judging evidence.
 - Nobody judges twice, their own evidence, or evidence they recorded themselves unless by observation;
   an observation judged by who recorded it waits for a moderator.
 - Evidence is judged by whom it waits for: a marker, a moderator, or an adjudicator.
-- A judgement is amended by who gave it, with the reason.
+- A judgement is amended by who gave it, with the reason, while they may still judge.
 - Prior learning is recognised, with its source, where the definition takes it.
 """
 
@@ -37,6 +37,7 @@ _ROLES: dict[Capacity, tuple[Role, ...]] = {
     "marker": ("assessor",),
     "moderator": ("assessor", "quality_reviewer"),
     "adjudicator": ("adjudicator",),
+    "appeal": ("adjudicator", "registrar"),
 }
 
 
@@ -91,6 +92,7 @@ def amend(record: Record, command: AmendAssessment, setting: Setting) -> list[Ev
     met = judged(command, results, definition)
     if (known.met, known.judgements, known.results) == (met, command.judgements, results):
         return []
+    require_judge(setting, record, command.by, _ROLES[known.capacity], evidence.achievement_id)
     fact = AssessmentAmended(
         effective_at=setting.now,
         assessment_id=command.assessment_id,
@@ -116,7 +118,9 @@ def recognise(record: Record, command: RecogniseLearning, setting: Setting) -> l
         msg = f"{command.achievement_id} does not recognise prior learning."
         raise errors.RouteClosed(msg, field="achievement_id")
     _require_free(record, command.achievement_id, setting)
-    check_results(command.results, definition)
+    if not all(check_results(command.results, definition)):
+        msg = "A result is below its pass mark; what is recognised meets the criteria."
+        raise errors.ContradictoryOutcome(msg, field="results")
     fact = PriorLearningRecognised(
         effective_at=setting.now,
         recognition_id=command.recognition_id,

@@ -37,7 +37,9 @@ def void(record: Record, command: VoidBatch, setting: Setting) -> list[Event]:
         return []
     touched = {*brought, *(a.evidence_id for a in judgements)}
     record = folded(record, facts)
-    facts += _fallen(record, touched, setting)
+    fallen = _fallen(record, touched, setting)
+    facts += fallen
+    without = {record.awards[fact.award_id].achievement_id for fact in fallen if isinstance(fact, AwardRevoked)}
     for queued in record.queued.values():
         evidence_id = queued.basis.evidence_id
         if queued.queue == "confirm" and evidence_id is not None and evidence_id not in record.evidence:
@@ -46,7 +48,8 @@ def void(record: Record, command: VoidBatch, setting: Setting) -> list[Event]:
         record, [fact for fact in facts if isinstance(fact, AwardRevoked | AwardReinstated | AwardDeclined)]
     )
     for evidence in record.evidence.values():
-        if not isinstance(led_to(record, evidence.evidence_id), Award):
+        concerned = evidence.evidence_id in touched or evidence.achievement_id in without
+        if concerned and not isinstance(led_to(record, evidence.evidence_id), Award):
             alternatives = conclude(record, evidence, setting)
             record = folded(record, alternatives)
             facts += alternatives

@@ -200,12 +200,12 @@ def _check_prerequisites(
 
 
 def _attempt(record: Record, achievement_id: str, definition: AchievementDefinition) -> int:
-    """Return the number of this attempt; attempts that led to an award, or were withdrawn, do not count."""
+    """Return the number of this attempt; what led to an award, or was withdrawn before it was judged, does not count."""
     attempt = 1 + sum(
         1
         for known in record.evidence.values()
         if known.achievement_id == achievement_id
-        and known.evidence_id not in record.withdrawn
+        and not (known.evidence_id in record.withdrawn and not record.assessments_of(known.evidence_id))
         and led_to(record, known.evidence_id) is None
     )
     if definition.attempts_allowed is not None and attempt > definition.attempts_allowed:

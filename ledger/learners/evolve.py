@@ -162,6 +162,8 @@ def _broken(record: Record, fact: e.StackBroken) -> Record:
 def _basis_replaced(record: Record, fact: e.StackBasisReplaced) -> Record:
     completion = record.completions[fact.completion_id]
     replaced = replace(completion, version=fact.stack_version, awards=fact.awards, breaks=())
+    if completion.award_id not in record.awards:  # what waits for confirmation takes effect with its latest award
+        replaced = replace(replaced, effective_at=max(record.awards[one].effective_at for one in fact.awards))
     return _with_completion(record, replaced)
 
 
@@ -228,7 +230,8 @@ def _expired(record: Record, fact: e.AwardExpired) -> Record:
 
 
 def _lapsed(record: Record, fact: e.AwardLapsed) -> Record:
-    return _end(record, record.awards[fact.award_id], "lapsed", fact.effective_at)
+    award = replace(record.awards[fact.award_id], by_hand=fact.queue_id is not None)
+    return _end(record, award, "lapsed", fact.effective_at)
 
 
 def _extended(record: Record, fact: e.AwardExtended) -> Record:

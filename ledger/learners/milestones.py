@@ -6,7 +6,7 @@ Settling: what follows by rule alone from what a learner holds.
   One append holds both, and chains follow in the same append.
 - A withdrawn endorsement queues a review of the awards made under it.
 - A completion pins its stack version; what becomes of it later is kept in loss.py.
-- A milestone that lapsed or was revoked by rule can be earned again; one revoked by hand needs a person;
+- A milestone that lapsed or was revoked by rule can be earned again; one that a person ended needs a person;
   after expiry, or when declined, a newer component is needed.
 
 Settling again records nothing, so redelivery and two of everything are harmless.
@@ -123,7 +123,7 @@ def _complete(record: Record, stack: ActiveStack, setting: Setting) -> list[Even
     completion_id = ids.derived("cmp", record.learner_id, stack.stack_id, ordinal)
     award_id = ids.derived("awd", completion_id)
     by_hand = any(
-        award.achievement_id == achievement.id and award.ended == "revoked" and award.by_hand
+        award.achievement_id == achievement.id and award.ended in ("revoked", "lapsed") and award.by_hand
         for award in record.awards.values()
     )
     confirm = by_hand or stack.definition.awarding == "confirm"

@@ -14,10 +14,11 @@ from decimal import Decimal
 from typing import Literal
 
 from ledger import errors
-from ledger.definition import AchievementDefinition
+from ledger.definition import AchievementDefinition, ResultDescription
 from ledger.events import EvidenceSubmitted, Judgement
 from ledger.learners.commands import AmendAssessment, AssessEvidence
 from ledger.learners.record import Record
+from ledger.sound_rule import best_result
 
 Standing = Literal["marker", "moderator", "adjudicator", "met", "not met"]
 """What evidence waits for, or what became of it."""
@@ -119,10 +120,18 @@ def check_results(results: dict[str, Decimal], definition: AchievementDefinition
             known = ", ".join(described) or "no results"
             msg = f"{name!r} is no result of this achievement, which describes {known}."
             raise errors.IncompleteJudgement(msg, field="results")
-        low, high = result.minimum, result.maximum
+        low, high = _bounds(result)
         if not value.is_finite() or (low is not None and value < low) or (high is not None and value > high):
             msg = f"{name} is {value}, outside {low if low is not None else ''} to {high if high is not None else ''}."
             raise errors.IncompleteJudgement(msg, field="results")
         if result.pass_at is not None:
             passes.append(value >= result.pass_at)
     return passes
+
+
+def _bounds(result: ResultDescription) -> tuple[Decimal | None, Decimal | None]:
+    """Return the lowest and the highest value that can be stated; a percentage needs not say its own."""
+    lowest = Decimal(0) if result.type == "Percent" else None
+    if result.minimum is None:
+        return min((level.points for level in result.levels), default=lowest), best_result(result)
+    return result.minimum, best_result(result)

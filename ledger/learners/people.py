@@ -35,10 +35,13 @@ def require_judge(setting: Setting, record: Record, person: str, roles: tuple[Ro
 
 
 def require_registrar(setting: Setting, record: Record, person: str) -> None:
-    """Refuse unless *person* is a registrar and not the learner."""
+    """Refuse unless *person* is a registrar, not the learner, and without a conflict of interest."""
     if same(setting, person, record.learner_id):
         msg = "Nobody decides on their own awards; another registrar must."
         raise errors.OwnEvidence(msg, field="by")
+    if setting.catalogue.recused(person, record.learner_id):
+        msg = f"{person} declared a conflict of interest with this learner; another registrar must."
+        raise errors.Recused(msg, field="by")
     require_role(setting, person, ("registrar",))
 
 

@@ -40,7 +40,7 @@ class Assessment(State, frozen=True, kw_only=True):
 
 
 class Award(State, frozen=True, kw_only=True):
-    """An award and what became of it; `by_hand` says that a person, not a rule, revoked or suspended it."""
+    """An award and what became of it; `by_hand` says that a person, not a rule, revoked it or let it lapse."""
 
     award_id: str
     achievement_id: str

@@ -15,6 +15,11 @@ from click.testing import CliRunner, Result
 from api.commands import main
 from tests.imports import files
 
+FRAMEWORK = {"identifier": "f", "uri": "https://case.example/f", "title": "Framework", "creator": "us"}
+HOLDS_NOTHING = json.dumps({"CFDocument": FRAMEWORK, "CFItems": []}).encode()
+BREAKS_A_RULE = files.catalogue(achievements=[])
+"""Readable, but its stacks name what is nowhere defined."""
+
 
 class Terminal:
     """A shell in a directory with a ledger."""
@@ -146,7 +151,9 @@ def test_the_report_has_a_line_per_row(college: Terminal) -> None:
         ("results", b"\xff\xfe", ()),
         ("catalogue", b"{}}", ("--by", "a", "--approved-by", "b")),
         ("catalogue", files.catalogue(), ("--by", "a", "--approved-by", "a")),
+        ("catalogue", BREAKS_A_RULE, ("--by", "a", "--approved-by", "b")),
         ("case", b'{"CFItems": []}', ()),
+        ("case", HOLDS_NOTHING, ()),
     ],
 )
 def test_an_unusable_file_exits_with_2_and_leaves_no_trace(
@@ -157,7 +164,20 @@ def test_an_unusable_file_exits_with_2_and_leaves_no_trace(
     assert found.exit_code == 2
     assert "Traceback" not in found.output
     assert found.stderr.strip().endswith(".")
-    assert not (shell.directory / "ledger.db").exists()
+    assert [shell.directory / "file"] == list(shell.directory.iterdir())
+
+
+def test_a_catalogue_may_build_on_what_a_ledger_has_and_on_nothing_else(college: Terminal, tmp_path: Path) -> None:
+    (stack,) = (stack for stack in files.CATALOGUE["stacks"] if stack["id"] == "fitter")
+    milestone = stack["milestone"] | {"id": "other-badge"}
+    more = files.catalogue(achievements=[], stacks=[stack | {"id": "other", "milestone": milestone}])
+    arguments = ("import", "catalogue", college.file("more.json", more), "--by", "dora", "--approved-by", "board")
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = Terminal(tmp_path / "elsewhere")
+
+    assert college.run(*arguments).exit_code == 0
+    assert elsewhere.run(*arguments).exit_code == 2
+    assert [] == list(elsewhere.directory.iterdir())
 
 
 def test_an_undone_batch_is_void_and_its_file_can_be_sent_again(college: Terminal) -> None:
@@ -204,6 +224,13 @@ def test_transcript_progress_and_why_answer_for_a_learner(college: Terminal) -> 
         found = college.run(*arguments)
         assert (found.exit_code, found.exception) == (0, None)
         assert found.stdout
+
+
+def test_a_transcript_says_who_issued_it(college: Terminal) -> None:
+    college.take_in(files.row())
+
+    assert files.CATALOGUE["issuer"] == college.answer("transcript", "lea")["issuer"]
+    assert "Issued by A college, https://college.example\n" in college.run("transcript", "lea").stdout
 
 
 @pytest.mark.parametrize(
@@ -258,8 +285,7 @@ def test_nothing_listens_off_loopback(college: Terminal, host: str) -> None:
 
 def test_frameworks_are_imported(shell: Terminal) -> None:
     item = {"identifier": "i", "uri": "https://case.example/i", "fullStatement": "Listens"}
-    document = {"identifier": "f", "uri": "https://case.example/f", "title": "Framework", "creator": "us"}
-    name = shell.file("case.json", json.dumps({"CFDocument": document, "CFItems": [item]}).encode())
+    name = shell.file("case.json", json.dumps({"CFDocument": FRAMEWORK, "CFItems": [item]}).encode())
 
     assert shell.answer("import", "case", name)["recorded"]
     assert not shell.answer("import", "case", name)["recorded"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.imports.catalogue import Imported, import_catalogue, read
+from api.imports.catalogue import Imported, import_catalogue, read, rehearse
 from api.imports.unusable import UnusableFile
 from ledger.application import Ledger
 from ledger.definition import PRINCIPLES
@@ -47,10 +47,37 @@ def test_two_people_sign_and_the_programme_s_principles_are_checked(ledger: Ledg
     assert version.check.reference.startswith("catalogue.json sha256:")
 
 
+def test_the_file_says_who_issues(ledger: Ledger) -> None:
+    described = ledger.catalogue().issuer
+
+    assert described is not None
+    assert {"id": described.id, "name": described.name, "url": described.url} == CATALOGUE["issuer"]
+    assert described.described_by == ledger.identities.find("person", "dora")
+
+
+def test_a_file_that_does_not_say_who_issues_leaves_what_was_said(ledger: Ledger) -> None:
+    document = deepcopy(CATALOGUE)
+    del document["issuer"]
+    take_in(ledger, json.dumps(document).encode())
+
+    assert len(ledger.facts("issuer-self")) == 1
+
+
+def test_another_issuer_takes_the_place_of_the_first(ledger: Ledger) -> None:
+    done = take_in(ledger, catalogue(issuer=CATALOGUE["issuer"] | {"name": "A university"}))
+
+    described = ledger.catalogue().issuer
+    assert described is not None
+    assert described.name == "A university"
+    assert (done.new_versions, done.position) == (0, ledger.store.head())
+
+
 def test_importing_again_records_nothing(ledger: Ledger) -> None:
     before = ledger.store.head()
 
-    assert take_in(ledger, catalogue()).new_versions == 0
+    again = take_in(ledger, catalogue())
+
+    assert (again.new_versions, again.position) == (0, before)
     assert ledger.store.head() == before
 
 
@@ -88,6 +115,8 @@ def test_one_person_cannot_do_both(empty: Ledger) -> None:
         (lambda d: d["stacks"][1]["rule"].update(at_least=4), r"stacks\[1\].rule.*4"),
         (lambda d: d["achievements"][1].update(prerequisites={"achievement": "fitter-badge"}), r"stacks\[1\].rule"),
         (lambda d: d["achievements"][2]["results"][0].update(pass_at=140), r"achievements\[2\].results\[0\].pass_at"),
+        (lambda d: d["issuer"].update(url="college.example"), r"issuer.url must be an http"),
+        (lambda d: d["issuer"].update(name=" "), r"issuer.name: says nothing"),
     ],
 )
 def test_an_unusable_file_names_the_path_of_its_fault_and_leaves_no_trace(
@@ -97,6 +126,15 @@ def test_an_unusable_file_names_the_path_of_its_fault_and_leaves_no_trace(
         take_in(empty, changed(change))
 
     assert empty.store.head() == 0
+    assert empty.identities.find_all("person", ["dora", "board"]) == {}
+
+
+def test_an_empty_ledger_is_spoken_for_without_there_being_one() -> None:
+    rehearse(catalogue(), name="catalogue.json", by="dora", approved_by="board")
+
+    for change in (lambda d: d["stacks"][1]["rule"].update(at_least=4), lambda d: d["issuer"].update(name=" ")):
+        with pytest.raises(UnusableFile):
+            rehearse(changed(change), name="catalogue.json", by="dora", approved_by="board")
 
 
 @pytest.mark.parametrize(

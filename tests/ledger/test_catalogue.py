@@ -28,6 +28,7 @@ from tests.examples import (
     all_of,
     catalogue_of,
     drafted,
+    issued_by,
     leaf,
     micro_credential,
     milestone,
@@ -45,6 +46,7 @@ CHAIN: Said = (
     *WELDING,
     *published("crafter", milestone("Crafter")),
     *activated("a-craft", stack("crafter", {"any": [leaf(WELDER), leaf(MIG)]})),
+    *issued_by("A college"),
 )
 NEXT = micro_credential("MIG welding", credits=Decimal(7), groups={"module": "X"})
 
@@ -147,6 +149,16 @@ def test_what_is_not_known_is_refused_by_name() -> None:
         catalogue.stack("other")
     with pytest.raises(Unknown, match="no version 2"):
         catalogue.stack_version("welding", 2)
+
+
+# The issuer
+
+
+def test_the_issuer_is_as_described_last_and_nobody_before() -> None:
+    said = (*issued_by("A college"), *published(SAFETY), *issued_by("A university"))
+    names = [one.issuer.name if one.issuer else None for one in (catalogue_of(WELDING), catalogue_of(WELDING, said))]
+
+    assert [None, "A university"] == names
 
 
 # People

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ledger import events as e
 from ledger.event import Event
-from projections.transcript import LEGEND, transcript
+from projections.transcript import LEGEND, TranscriptIssuer, transcript
 from tests import examples as ex
 from tests.projections.story import awarded, completed, earned, revoked, story, submitted
 
@@ -36,6 +36,14 @@ def test_the_credits_of_a_milestone_are_not_added_to_those_of_its_components() -
 
     assert Decimal("5.5") == document.credits
     assert Decimal("5.5") == document.awards[-1].credits
+
+
+def test_the_transcript_names_who_issues_once_the_catalogue_does() -> None:
+    catalogue = ex.catalogue_of(ex.WELDING, ex.issued_by("A college"))
+    unsaid, said = (transcript(ex.LEE, WELDER, known, ex.after(10)).issuer for known in (CATALOGUE, catalogue))
+
+    address = "https://college.example"
+    assert [None, TranscriptIssuer(id=address, name="A college", url=address)] == [unsaid, said]
 
 
 def test_on_selects_what_was_valid_that_day_as_known_now() -> None:

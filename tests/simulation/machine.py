@@ -99,7 +99,9 @@ class WholeLedger(RuleBasedStateMachine):
 
     @rule(learner=LEARNER, n=N, other=st.sampled_from([True, True, False]))
     def amend_a_judgement(self, learner: str, n: int, other: bool) -> None:
-        if (judged := pick(self.judged(learner), n)) is not None:
+        known = self.learners[learner]
+        free = [(e, who) for e, who in self.judged(learner) if not known.led_somewhere(e)]
+        if judged := (pick(free, n) if n < 8 else None) or pick(self.judged(learner), n):
             evidence, who = judged
             met = evidence.judgements[who].met != other
             command = c.AmendAssessment(

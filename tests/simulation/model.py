@@ -129,6 +129,7 @@ class Learner:
                 award.suspend("hand", now)
             elif award.stands(now) and decision == "lapse":
                 award.end("lapsed", now)
+                award.by_hand = True
 
     def suspend(self, award: Award, now: datetime) -> None:
         self.must_stand(award, now)
@@ -184,7 +185,8 @@ class Learner:
                 self.lift(before, "", now)
         self.queue = [w for w in self.queue if w.evidence is None or w.evidence.id in self.evidence]
         for evidence in self.evidence.values():
-            if touched and not evidence.withdrawn and not self.led_somewhere(evidence):
+            concerned = evidence in touched or any(a.achievement == evidence.achievement for a in fallen)
+            if concerned and not evidence.withdrawn and not self.led_somewhere(evidence):
                 self.conclude(evidence, now)
         if touched:
             self.settle(now)
@@ -213,6 +215,8 @@ class Learner:
                 raise No  # it is not lost, or time alone ended it
             since = award.changed
         if appeal.about:
+            if self.evidence[appeal.about[0]].standing() not in ("met", "not met"):
+                raise No
             since = self.evidence[appeal.about[0]].judgements[appeal.about[1]].at
         same = any((a.award, a.about) == (award, appeal.about) for a in self.appeals.values())
         if same or now > since + APPEAL_WITHIN:

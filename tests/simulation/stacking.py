@@ -148,6 +148,8 @@ def revise(learner: Learner, completion: Completion, now: datetime) -> bool:
 
 def rebase(learner: Learner, completion: Completion, version: int, basis: list[Award], now: datetime) -> bool:
     completion.version, completion.basis, completion.breaks = version, basis, []
+    if completion.award is None:
+        completion.at = max(a.effective_at for a in basis)
     if completion.award and "stack" in completion.award.suspended:
         learner.lift(completion.award, "stack", now)
     return True
@@ -169,7 +171,7 @@ def complete(learner: Learner, now: datetime) -> bool:
             continue
         completion = Completion(name, version, basis, at)
         learner.completions.append(completion)
-        by_hand = any(a.achievement == stack.milestone and a.ended == "revoked" and a.by_hand for a in learner.awards)
+        by_hand = any(a.achievement == stack.milestone and a.ended in ("revoked", "lapsed") and a.by_hand for a in learner.awards)
         if stack.confirm or by_hand:
             learner.wait("confirm", stack.milestone, completion=completion)
         else:

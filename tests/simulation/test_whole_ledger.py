@@ -9,17 +9,20 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.simulation.machine import WholeLedger
 
 
-def simulate(examples: int, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("examples", "steps"),
+    [
+        (8, 30),
+        pytest.param(60, 40, marks=pytest.mark.slow),
+        pytest.param(3000, 60, marks=pytest.mark.soak),
+    ],
+)
+def test_the_ledger_does_what_the_model_says(examples: int, steps: int) -> None:
     chosen = settings(
-        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(WholeLedger, settings=chosen)
-
-
-def test_the_ledger_does_what_the_model_says() -> None:
-    simulate(examples=400, steps=60)
-
-
-@pytest.mark.soak
-def test_the_ledger_does_what_the_model_says_for_long() -> None:
-    simulate(examples=2000, steps=60)
