@@ -169,6 +169,10 @@ class Catalogue:
         """Return the stacks any activated version of which names the achievement, retired ones too, in order."""
         return self._stacks_indexed().naming.get(achievement_id, ())
 
+    def is_milestone(self, achievement_id: str) -> bool:
+        """Whether an activated version of any stack, retired ones too, leads to the achievement."""
+        return achievement_id in self._stacks_indexed().milestones
+
     def starts(self, after: datetime) -> tuple[datetime, ...]:
         """Return the instants after *after* at which a version of a stack takes effect."""
         return tuple(edge for edge in self._stacks_indexed().edges if edge > after)

@@ -28,11 +28,12 @@ class StackIndex:
     """
     What follows from all stacks together, worked out once; catalogues whose stacks are the same share it.
 
-    `naming` gives the stacks any activated version of which names an achievement; `edges` are the instants
-    at which versions take effect. What is active is kept from one edge to the next.
+    `naming` gives the stacks any activated version of which names an achievement; `milestones` are what activated
+    versions lead to; `edges` are the instants at which versions take effect. What is active is kept from one edge
+    to the next.
     """
 
-    __slots__ = ("_active", "_order", "_stacks", "edges", "naming")
+    __slots__ = ("_active", "_order", "_stacks", "edges", "milestones", "naming")
 
     def __init__(self, stacks: Mapping[str, StackRecord]) -> None:
         self._stacks = stacks
@@ -44,6 +45,12 @@ class StackIndex:
             for name in {name for one in versions for name in one.rule.names}:
                 naming.setdefault(name, []).append(stack_id)
         self.naming = {name: tuple(ids) for name, ids in naming.items()}
+        self.milestones = frozenset(
+            one.definition.milestone
+            for stack in stacks.values()
+            for one in stack.versions.values()
+            if one.effective_at is not None
+        )
         self.edges = sorted(
             {one.effective_at for stack in stacks.values() for one in stack.versions.values() if one.effective_at}
         )

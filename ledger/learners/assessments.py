@@ -27,7 +27,7 @@ from ledger.events import (
 )
 from ledger.learners.awarding import Ground, award_or_queue, conclude
 from ledger.learners.commands import AmendAssessment, AssessEvidence, RecogniseLearning
-from ledger.learners.evidence import CLOCKS_DIFFER_BY, require_evidence, require_known
+from ledger.learners.evidence import CLOCKS_DIFFER_BY, require_evidence, require_known, require_no_milestone
 from ledger.learners.evolve import evolve
 from ledger.learners.outcome import check_results, judged, standing, with_levels
 from ledger.learners.people import compared, require_judge, same
@@ -114,6 +114,7 @@ def recognise(record: Record, command: RecogniseLearning, setting: Setting) -> l
         return []
     version, definition = setting.catalogue.published(command.achievement_id)
     require_judge(setting, record, command.by, ("assessor", "registrar"), command.achievement_id)
+    require_no_milestone(command.achievement_id, setting)
     if "prior_learning" not in definition.routes:
         msg = f"{command.achievement_id} does not recognise prior learning."
         raise errors.RouteClosed(msg, field="achievement_id")

@@ -2,6 +2,7 @@
 Evidence on its way in.
 
 - Evidence goes to the newest published version at the position where it is recorded, whatever its dates say.
+- A milestone takes none: only a completed stack leads to it.
 - It comes by a route the definition takes, with evidence and reflection where asked, and young enough.
 - Prerequisites are held by then, or were waived where the definition lets them be.
 - Only so many attempts lead to one award, where the definition limits them.
@@ -67,6 +68,7 @@ def submit(record: Record, command: SubmitEvidence, setting: Setting) -> list[Ev
     if known is not None:
         return _same_again(known, command)
     version, definition = setting.catalogue.published(command.achievement_id)
+    require_no_milestone(command.achievement_id, setting)
     submitted_at = command.submitted_at or setting.now
     _check_content(command, definition)
     _check_dates(command, definition, setting)
@@ -118,6 +120,13 @@ def require_known(record: Record) -> None:
     if not record.registered:
         msg = f"No learner {record.learner_id} is registered."
         raise errors.Unknown(msg, field="learner_id")
+
+
+def require_no_milestone(achievement_id: str, setting: Setting) -> None:
+    """Refuse what would earn a milestone by itself; its stack could then never complete."""
+    if setting.catalogue.is_milestone(achievement_id):
+        msg = f"{achievement_id} is a milestone: completing its stack leads to it, and nothing else does."
+        raise errors.RouteClosed(msg, field="achievement_id")
 
 
 def require_evidence(record: Record, evidence_id: str) -> EvidenceSubmitted:

@@ -171,7 +171,9 @@ def complete(learner: Learner, now: datetime) -> bool:
             continue
         completion = Completion(name, version, basis, at)
         learner.completions.append(completion)
-        by_hand = any(a.achievement == stack.milestone and a.ended in ("revoked", "lapsed") and a.by_hand for a in learner.awards)
+        by_hand = any(
+            a.achievement == stack.milestone and a.ended in ("revoked", "lapsed") and a.by_hand for a in learner.awards
+        )
         if stack.confirm or by_hand:
             learner.wait("confirm", stack.milestone, completion=completion)
         else:

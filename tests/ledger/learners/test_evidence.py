@@ -9,7 +9,7 @@ from ledger import errors
 from ledger.events import EvidenceSubmitted, EvidenceWithdrawn
 from ledger.learners import commands as c
 from ledger.private import Private
-from tests.ledger.learners.story import ANA, START, WHY, Story, all_of, evidence, micro, story
+from tests.ledger.learners.story import ANA, START, WHY, Story, all_of, badge, evidence, micro, stack, story
 
 
 def test_evidence_is_held_to_the_version_published_when_it_is_recorded() -> None:
@@ -140,3 +140,14 @@ def test_nothing_is_recorded_of_an_unknown_learner() -> None:
     told = Story().define(achievements={"welding": micro("welding")})
 
     told.refused(evidence("welding"), errors.Unknown)
+
+
+def test_a_milestone_takes_no_evidence_and_no_prior_learning_of_its_own() -> None:
+    told = story(
+        {"welding": micro("welding"), "maker": badge("maker")},
+        stacks={"maker-stack": stack("maker", all_of("welding"))},
+    )
+    recognise = c.RecogniseLearning(learner_id=ANA, recognition_id="r", achievement_id="maker", by="tom", source=WHY)
+
+    told.refused(evidence("maker"), errors.RouteClosed)
+    told.refused(recognise, errors.RouteClosed)
