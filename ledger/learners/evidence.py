@@ -209,7 +209,7 @@ def _check_prerequisites(
 
 
 def _attempt(record: Record, achievement_id: str, definition: AchievementDefinition) -> int:
-    """Return the number of this attempt; what led to an award, or was withdrawn before it was judged, does not count."""
+    """Return the number of this attempt; what led to an award, or was withdrawn unjudged, does not count."""
     attempt = 1 + sum(
         1
         for known in record.evidence.values()

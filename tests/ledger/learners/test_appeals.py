@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ledger import errors
-from ledger.events import AwardQueued, NoticeGiven
+from ledger.events import AwardQueued, ConflictDeclared, NoticeGiven
 from ledger.learners import commands as c
 from tests.ledger.learners.story import ANA, WHY, Story, micro, story
 from tests.ledger.learners.test_milestones import SAFETY, WELDING, maker, on_loss
@@ -208,3 +208,20 @@ def test_what_waits_for_confirmation_goes_when_an_appeal_gives_the_milestone_bac
 
     assert award_id == told.holds("maker").award_id
     assert {} == told.record.queued
+
+
+def test_an_appeal_takes_the_place_of_no_judgement_that_is_awaited() -> None:
+    told = story({WELDING: micro(WELDING, assessors_required=2)})
+    told.assess(told.submit(WELDING))
+
+    told.refused(lodge("asm_evd_1_tom"), errors.Invalid)
+
+
+def test_an_appeal_is_heard_neither_by_who_recorded_the_evidence_nor_by_the_recused() -> None:
+    told = story({WELDING: micro(WELDING)})
+    told.assess(told.submit(WELDING, submitted_by="rae", declared_by="recorder"), score=45)
+    told.happen("person-jo", ConflictDeclared(effective_at=told.now, learner=ANA))
+    told.do(lodge("asm_evd_1_tom"))
+
+    told.refused(decide(upheld=True, by="rae"), errors.HeardByJudge)
+    told.refused(decide(upheld=True, by="jo"), errors.Recused)

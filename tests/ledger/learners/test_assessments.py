@@ -301,3 +301,47 @@ def test_every_time_an_award_loses_its_judgement_a_person_looks_at_it() -> None:
             told.do(c.ReviewAward(learner_id=ANA, queue_id=queue_id, by="rae", decision="keep", reason=WHY))
 
     assert 2 == told.count_of(AwardQueued)
+
+
+@pytest.mark.parametrize(
+    ("fact", "error"),
+    [
+        (events.RoleWithdrawn(effective_at=START, role="assessor", withdrawn_by="rae"), errors.NotAllowed),
+        (events.AccountLinked(effective_at=START, account=ANA, linked_by="rae"), errors.OwnEvidence),
+        (events.ConflictDeclared(effective_at=START, learner=ANA), errors.Recused),
+    ],
+)
+def test_who_may_judge_no_more_amends_no_more(fact: events.Event, error: type[errors.Refused]) -> None:
+    told = story({"welding": micro("welding")})
+    evidence_id = told.submit("welding")
+    told.assess(evidence_id, score=10)
+    told.happen("person-tom", fact)
+
+    amended = c.AmendAssessment(
+        learner_id=ANA, assessment_id=f"asm_{evidence_id}_tom", by="tom", reason=WHY, results={"score": Decimal(90)}
+    )
+
+    told.refused(amended, error)
+
+
+def test_prior_learning_is_not_recognised_below_the_pass_mark() -> None:
+    told = story({"welding": micro("welding", routes=("prior_learning",))})
+
+    told.refused(
+        c.RecogniseLearning(
+            learner_id=ANA,
+            recognition_id="rec_1",
+            achievement_id="welding",
+            by="tom",
+            source=WHY,
+            results={"score": Decimal(49)},
+        ),
+        errors.ContradictoryOutcome,
+    )
+
+
+@pytest.mark.parametrize("score", [-1, 101])
+def test_a_percentage_lies_between_none_and_all(score: int) -> None:
+    told = story({"welding": micro("welding")})
+
+    told.refused(assessment(told.submit("welding"), score=score), errors.IncompleteJudgement)

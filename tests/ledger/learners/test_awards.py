@@ -3,7 +3,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ledger import errors
-from ledger.events import AchievementAwarded, AwardExtended, AwardQueued, AwardRevoked, RevocationRequested
+from ledger.events import (
+    AchievementAwarded,
+    AwardExtended,
+    AwardQueued,
+    AwardRevoked,
+    ConflictDeclared,
+    RevocationRequested,
+)
 from ledger.learners import commands as c
 from tests.ledger.learners.story import ANA, START, WHY, Story, all_of, badge, evidence, micro, stack, story
 from tests.ledger.learners.test_milestones import BADGES, MICROS, SAFETY, WELDING, chained, maker, on_loss
@@ -252,3 +259,11 @@ def test_renewal_rests_on_evidence_that_is_newer_and_still_valid() -> None:
     told.later("P10D")
 
     told.refused(c.RenewAward(learner_id=ANA, award_id=old, evidence_id="e3", by="rae"), errors.EvidenceClosed)
+
+
+def test_a_registrar_with_a_conflict_of_interest_decides_nothing_about_the_learner() -> None:
+    told = maker()
+    award = told.earn(WELDING)
+    told.happen("person-rae", ConflictDeclared(effective_at=told.now, learner=ANA))
+
+    told.refused(c.SuspendAward(learner_id=ANA, award_id=award, by="rae", reason=WHY), errors.Recused)

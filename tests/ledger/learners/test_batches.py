@@ -138,3 +138,27 @@ def test_undoing_a_batch_leaves_an_award_that_a_person_decided_to_keep() -> None
 
     assert not told.lacks(WELDING)
     assert 1 == told.count_of(AwardQueued)
+
+
+def test_undoing_a_batch_awards_nothing_that_it_does_not_concern() -> None:
+    told = maker()
+    told.earn(WELDING)
+    told.assess(told.submit(WELDING))
+    told.revoke(WELDING)
+    from_file(told, SAFETY, "e1")
+
+    void(told)
+
+    assert told.lacks(WELDING)
+
+
+def test_undoing_a_batch_queues_nothing_anew_that_a_person_declined() -> None:
+    told = story({**MICROS, WELDING: micro(WELDING, awarding="confirm")})
+    told.assess(told.submit(WELDING))
+    queue_id = told.last(AwardQueued).queue_id
+    told.do(c.DeclineAward(learner_id=ANA, queue_id=queue_id, by="rae", reason=WHY))
+    from_file(told, SAFETY, "e1")
+
+    void(told)
+
+    assert {} == told.record.queued

@@ -151,3 +151,12 @@ def test_a_milestone_takes_no_evidence_and_no_prior_learning_of_its_own() -> Non
 
     told.refused(evidence("maker"), errors.RouteClosed)
     told.refused(recognise, errors.RouteClosed)
+
+
+def test_evidence_withdrawn_after_it_was_judged_is_an_attempt() -> None:
+    told = story({"welding": micro("welding", attempts_allowed=1)})
+    judged = told.submit("welding")
+    told.assess(judged, score=10)
+    told.do(c.WithdrawEvidence(learner_id=ANA, evidence_id=judged, by=ANA))
+
+    told.refused(evidence("welding"), errors.AttemptsExhausted)

@@ -454,3 +454,33 @@ def test_a_milestone_revoked_by_hand_needs_a_person_on_another_stack_too() -> No
 
     assert told.lacks("maker")
     assert {"revoked by hand before"} == {queued.reason for queued in told.record.queued.values()}
+
+
+def test_a_milestone_confirmed_on_another_basis_takes_effect_with_the_latest_award_of_that() -> None:
+    rule = {"at_least": 2, "of": [{"achievement": name} for name in (WELDING, SAFETY, DESIGN)]}
+    told = story({**MICROS, **BADGES}, stacks={"maker-stack": stack("maker", rule, awarding="confirm")})
+    told.assess(told.submit(WELDING))
+    told.earn(SAFETY)
+    told.later("P1M").earn(DESIGN)
+    latest = told.now
+    told.revoke(WELDING)
+
+    told.do(c.ConferAward(learner_id=ANA, queue_id=next(iter(told.record.queued)), by="rae"))
+
+    assert latest == told.holds("maker").effective_at
+
+
+def test_a_milestone_that_a_person_let_lapse_needs_a_person() -> None:
+    told = maker()
+    endorsed = AchievementEndorsed(effective_at=START, endorsement_id="end", version=1, partner="p", statement="Good.")
+    told.happen("achievement-maker", endorsed)
+    told.earn(WELDING, SAFETY)
+    told.happen("achievement-maker", EndorsementWithdrawn(effective_at=START, endorsement_id="end", reason="No."))
+    told.settle()
+    queue_id = told.last(AwardQueued).queue_id
+    told.do(c.ReviewAward(learner_id=ANA, queue_id=queue_id, by="rae", decision="lapse", reason=WHY))
+
+    told.settle()
+
+    assert told.lacks("maker")
+    assert "confirm" == told.last(AwardQueued).queue
