@@ -109,6 +109,6 @@ def test_what_is_told_of_a_learner_is_what_the_rules_hold(tmp_path_factory: pyte
         standing = [c for c in record.completions.values() if c.award_id in record.awards]
         standing = [c for c in standing if record.awards[c.award_id].ended is None]
         told_of = [story.completions[c.completion_id] for c in standing]
-        assert {b.break_id: b.due_at for c in standing for b in c.breaks if not b.decided} == {
+        assert {b.break_id: b.due_at for c in standing for b in c.breaks if b.threatens} == {
             broken: story.due[broken] for c in told_of for broken in c.breaks if broken in story.due
         }
