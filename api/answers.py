@@ -19,6 +19,11 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DESCRIBED: dict[str, type] = {}
 
 
+def encoded(document: Any) -> bytes:
+    """Return *document* as JSON, ended like a line: answers are read in terminals too."""
+    return _ENCODER.encode(document) + b"\n"
+
+
 class Page(msgspec.Struct, Generic[T], frozen=True):
     """One page of a list; `next` is the cursor of the following one."""
 
@@ -45,12 +50,12 @@ class Json(JSONProvider):
         return loads(s.encode() if isinstance(s, str) else s)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        return Response(_ENCODER.encode(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
+        return Response(encoded(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
 
 
 def answer(document: Any, *, position: int | None = None, status: int = 200, location: str | None = None) -> Response:
     """Answer *document*, last touched at *position*."""
-    response = Response(_ENCODER.encode(document), status=status, mimetype="application/json")
+    response = Response(encoded(document), status=status, mimetype="application/json")
     if position is not None:
         response.headers["ETag"] = f'"{position}"'
     if location is not None:

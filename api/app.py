@@ -34,6 +34,7 @@ from api.resources import (
 )
 from api.schemas.definitions import CatalogueFileSchema
 from api.schemas.fields import IDENTIFIER
+from api.schemas.meanings import describe_fields
 from consumers.run import Followers
 from ledger.application import Ledger
 from projections.views import Views
@@ -79,7 +80,9 @@ def create_app(ledger: Ledger, views: Views, followers: Followers | None = None)
     app.extensions["failing"] = dict if followers is None else followers.failing
     app.extensions["settled_to"] = _settled_to(followers)
     app.extensions["catch_up"] = _catching_up(ledger, views, followers)
-    api = Api(app, spec_kwargs=_spec())
+    marshmallow = MarshmallowPlugin(schema_name_resolver=_body_name)
+    api = Api(app, spec_kwargs=_spec(marshmallow))
+    describe_fields(marshmallow)
     api.register_converter(door.IdConverter, lambda _: {"type": "string", "pattern": f"^{IDENTIFIER}$"})
     door.describe_shared(api.spec)
     problems.install(app)
@@ -96,14 +99,14 @@ def create_app(ledger: Ledger, views: Views, followers: Followers | None = None)
     return app
 
 
-def _spec() -> dict[str, Any]:
+def _spec(marshmallow: MarshmallowPlugin) -> dict[str, Any]:
     return {
         "title": "Competency ledger",
         "version": VERSION,
         "openapi_version": "3.1.0",
         "info": {"description": _DESCRIPTION},
         "security": [{"key": []}],
-        "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_body_name),
+        "marshmallow_plugin": marshmallow,
     }
 
 

@@ -15,6 +15,7 @@ from flask import Flask, current_app, g, request
 
 from api.problem_kinds import FORBIDDEN, UNAUTHENTICATED
 from api.problems import Problem
+from ledger.application import Ledger
 from ledger.errors import Unknown
 from ledger.event import Actor
 from ledger.identities import Principal
@@ -137,13 +138,19 @@ def demand(permission: str) -> None:
 def demand_of(who: Principal, permission: str) -> None:
     """Refuse with 403 unless the role of *who* has *permission*."""
     if who.role not in POLICY.get(permission, ()):
-        raise Problem(FORBIDDEN, f"The role {who.role} may not do this ({permission}).")
+        who_may = " or ".join(sorted(POLICY.get(permission, ()))) or "a role that there is not"
+        raise Problem(FORBIDDEN, f"The role {who.role} may not do this; it takes {who_may}.")
 
 
 def demand_own(learner_id: str) -> None:
     """Answer a learner who asks for another's record as if there were none."""
-    if principal().role == LEARNER and principal().account != learner_id:
+    if not owned(learner_id):
         raise Unknown("There is no such record.")
+
+
+def owned(learner_id: str) -> bool:
+    """Whether who asks may know of the learner's record at all: a learner knows of none but their own."""
+    return principal().role != LEARNER or principal().account == learner_id
 
 
 def second_person() -> Principal | None:
@@ -167,7 +174,12 @@ def _holder(header: str | None) -> Principal:
     scheme, _, key = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Problem(UNAUTHENTICATED, "The request carries no key.")
-    found: Principal | None = current_app.extensions["ledger"].identities.check_key(key.strip())
+    ledger: Ledger = current_app.extensions["ledger"]
+    found = ledger.identities.check_key(key.strip())
     if found is None:
         raise Problem(UNAUTHENTICATED, "The key is unknown, expired or withdrawn.")
+    if found.role != LEARNER and not ledger.catalogue().may(found.account, found.role, None, ledger.clock()):
+        raise Problem(
+            UNAUTHENTICATED, f"The role {found.role}, which this key was made for, was withdrawn or has ended."
+        )
     return found

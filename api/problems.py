@@ -97,6 +97,28 @@ _ADVICE = {
     422: "Correct what `errors` names and send it again.",
     503: UNAVAILABLE.advice,
 }
+_ADVICE_OF: dict[type[Refused], str] = {
+    errors.SecondPersonNeeded: "Let another person do it, with a key of their own.",
+    errors.Recused: "Let an assessor without a conflict of interest judge it.",
+    errors.HeardByJudge: "Let somebody hear the appeal who neither judged nor submitted.",
+    errors.AlreadyRecorded: "Take a new identifier for something new; to correct what is recorded, use the request for that.",
+    errors.NotApproved: "Have a second person approve the version first.",
+    errors.NotDrafted: "Draft a revision first.",
+    errors.FrameworkNotMet: "Check the principles that `detail` names, then approve with all of them.",
+    errors.Retired: "Use what replaced it; what is retired stays so.",
+    errors.NotPublished: "Have a version approved and published first.",
+    errors.AttemptsExhausted: "Nothing more can be submitted; where a judgement was wrong, appeal against it.",
+    errors.PrerequisitesMissing: "Earn what `detail` names first; a registrar may be able to waive it.",
+    errors.EvidenceClosed: "Submit new evidence.",
+    errors.AlreadyJudged: "Amend the judgement recorded before, with the reason.",
+    errors.AppealLate: "The time is over; a registrar can still look at the award.",
+    errors.AppealOpen: "Wait until that appeal is decided.",
+    errors.AlreadyHeld: "Nothing: it is held already. Renew the award where its validity ends.",
+    errors.NotLive: "Nothing more can be done to this award; what it became is in its history.",
+    errors.ConsequencesChanged: "Look at `/awards/{award_id}/consequences`, and ask for the revocation anew.",
+    errors.BatchUndone: "Nothing: it is undone. Its file can be sent again.",
+    errors.RecordConflict: "Send the same request again.",
+}
 
 
 def kebab(name: str) -> str:
@@ -113,7 +135,7 @@ def kind_of(cls: type[Refused]) -> Kind:
     """Describe refusals of class *cls*: its docstring is the rule."""
     status = status_of(cls)
     rule = " ".join((cls.__doc__ or "").split())
-    return Kind(kebab(cls.__name__), status, rule, _ADVICE[status])
+    return Kind(kebab(cls.__name__), status, rule, _ADVICE_OF.get(cls, _ADVICE[status]))
 
 
 def all_kinds() -> list[Kind]:

@@ -109,9 +109,9 @@ def instant_of(position: int) -> datetime:
     return newest[0].recorded_at if newest else ledger().now()
 
 
-def last_position(stream: str) -> int:
-    """Return the position of the last fact of *stream*: what an ETag names."""
-    facts = ledger().facts(stream)
+def last_position(stream: str, until: int | None = None) -> int:
+    """Return the position of the last fact of *stream*, up to *until*: what an ETag names."""
+    facts = ledger().facts(stream, until=until)
     return facts[-1].position if facts else 0
 
 

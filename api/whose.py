@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.acting import ledger
-from api.auth import demand_own
+from api.auth import owned
 from api.reading import viewed, viewed_now
 from ledger.errors import Unknown
 
@@ -20,9 +20,8 @@ def learner_of(path: dict[str, Any]) -> str:
 def learner_of_award(award_id: str) -> str:
     """Return whose award it is. A learner who asks for another's is answered as if there were none."""
     found = _find("SELECT learner_id FROM award_register WHERE award_id = ?", award_id)
-    if found is None:
+    if found is None or not owned(found):
         raise Unknown(f"There is no award {award_id}.", field="award_id")
-    demand_own(found)
     return found
 
 

@@ -45,6 +45,11 @@ class Positions:
         with self._lock:
             self._open().execute("INSERT OR IGNORE INTO acted VALUES (?)", (subject,))
 
+    def start_over(self) -> None:
+        """Forget everything: every fact is followed again, and what is acted on already records nothing."""
+        with self._lock:
+            self._open().executescript("DELETE FROM followers; DELETE FROM acted;")
+
     def close(self) -> None:
         """Release the file."""
         with self._lock:
@@ -54,10 +59,24 @@ class Positions:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._path, isolation_level=None, timeout=30, check_same_thread=False)
+            try:
+                self._connection = self._opened()
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:  # spoilt: nothing is lost by following again
+                for suffix in ("", "-wal", "-shm"):
+                    self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+                self._connection = self._opened()
+        return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=30, check_same_thread=False)
+        try:
             connection.execute("PRAGMA journal_mode = WAL")
             # After a power cut a follower may be told an older position: it handles some facts again.
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_TABLES)
-            self._connection = connection
-        return self._connection
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        return connection

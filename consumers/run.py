@@ -44,6 +44,7 @@ class Followers:
         self._projected = 0
         self._projecting = Loop("project", self._project, lambda: ledger.store.wait(self._projected, _WAIT_SECONDS))
         self._loops = (self._projecting, self.settling.loop, self.scheduler.loop)
+        self._start_over_after_a_restore()
 
     def start(self) -> None:
         """Catch up, then follow in threads."""
@@ -77,6 +78,14 @@ class Followers:
             self._views.catch_up(self._ledger.store, progress)
             if not self.scheduler.act() and self.settling.position >= self._ledger.store.head():
                 return self._views.catch_up(self._ledger.store)
+
+    def _start_over_after_a_restore(self) -> None:
+        """Where an older copy of the log was put back, what was followed is no more: follow from the first fact."""
+        head = self._ledger.store.head()
+        if self.settling.position > head:
+            self._positions.start_over()
+        if self._views.position() > head:
+            self._views.rebuild(self._ledger.store)
 
     def _project(self) -> int:
         taken = self._views.step(self._ledger.store)

@@ -8,6 +8,7 @@ nothing, or an account without its `LearnerRegistered`; both are taken up when t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from threading import Lock
@@ -37,6 +38,7 @@ __all__ = ["Ledger", "Receipt", "utc_now"]
 _ATTEMPTS = 50
 _LANES = 64
 _LOOKED_AT = 500
+_MADE = re.compile(r"lrn_[0-9a-f]{30}")
 _CONFLICT = "Others kept changing the same record; nothing was recorded, try again."
 _canonical = msgspec.json.Encoder(order="sorted").encode
 
@@ -74,9 +76,12 @@ class Ledger:
             SQLiteStore.open(settings.database).close()  # says what is missing before keys are asked for
         # The log comes last: where there is one, its keys and accounts were made, and are never made anew.
         keys = LearnerKeys(settings.keys, settings.key_encryption_key(create=new), create=new)
+        if new:
+            _refuse_lost_log(keys, settings)
         identities = Identities(settings.identities, create=new)
         store = SQLiteStore.open(settings.database, create=new)
         _refuse_older_keys(store, keys, settings)
+        _refuse_older_accounts(store, keys, identities, settings)
         return cls(store, keys, identities, clock)
 
     def close(self) -> None:
@@ -225,6 +230,28 @@ def _refuse_older_keys(store: Store, keys: LearnerKeys, settings: Settings) -> N
     missing = keys.missing(stored.stream[8:] for stored in newest if stored.stream.startswith("learner-"))
     if missing:
         msg = f"{settings.keys} is older than the ledger: {missing[0]} has facts but no key; put the right file back"
+        raise StoreUnavailable(msg)
+
+
+def _refuse_older_accounts(store: Store, keys: LearnerKeys, identities: Identities, settings: Settings) -> None:
+    """Refuse accounts restored from before the newest facts: who is named in a file would become somebody new."""
+    newest = store.read_log(max(0, store.head() - _LOOKED_AT), _LOOKED_AT)
+    learners = {stored.stream[8:] for stored in newest if stored.stream.startswith("learner-")}
+    known = identities.profiles(learners)
+    lost = sorted(one for one in learners if one not in known and _MADE.fullmatch(one) and keys.has(one))
+    if lost:
+        about = f"{settings.identities} is older than the ledger: {lost[0]} has facts but no account"
+        msg = f"{about}; put the right file back"
+        raise StoreUnavailable(msg)
+
+
+def _refuse_lost_log(keys: LearnerKeys, settings: Settings) -> None:
+    """Refuse to begin a new log beside the keys of an old one: it would hide that the old one is lost."""
+    if not keys.unused():
+        msg = (
+            f"{settings.database} is missing, but {settings.keys} holds keys of its learners; put it back, "
+            "or take the keys away as well to begin anew"
+        )
         raise StoreUnavailable(msg)
 
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from ledger import errors
 from ledger.definition import AchievementDefinition
 from ledger.event import Recorded
-from ledger.events import AccountLinked, IssuerDescribed
+from ledger.events import AccountLinked, EndorsementWithdrawn, IssuerDescribed
 from ledger.programme import (
     AchievementRecord,
     AchievementVersion,
@@ -50,6 +50,8 @@ class Catalogue:
     frameworks: Mapping[str, FrameworkRecord] = field(default_factory=dict)
     people: Mapping[str, PersonRecord] = field(default_factory=dict)
     issuer: IssuerDescribed | None = None
+    unendorsed: frozenset[str] = frozenset()
+    """Achievements of which an endorsement was withdrawn, of whatever version."""
     _roots: Mapping[str, str] = field(default_factory=dict, repr=False)
     _accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     _index: list[StackIndex] = field(default_factory=list, repr=False, compare=False)
@@ -62,7 +64,7 @@ class Catalogue:
 
     def advance(self, facts: Iterable[Recorded]) -> Catalogue:
         """Return the catalogue after *facts*, in order of position; copies each kind of record at most once."""
-        position, issuer = self.position, self.issuer
+        position, issuer, unendorsed = self.position, self.issuer, self.unendorsed
         changed: dict[str, dict[str, object]] = {}
         links: list[tuple[str, str]] = []
         for recorded in facts:
@@ -91,9 +93,19 @@ class Catalogue:
                     records[subject] = evolve_person(person, fact)
             if isinstance(fact, AccountLinked):
                 links.append((subject, fact.account))
+            elif isinstance(fact, EndorsementWithdrawn):
+                unendorsed |= {subject}
         roots, accounts = _linked(self._roots, self._accounts, links) if links else (self._roots, self._accounts)
         index = [] if "stacks" in changed else self._index
-        next_ = replace(self, position=position, issuer=issuer, _roots=roots, _accounts=accounts, _index=index)
+        next_ = replace(
+            self,
+            position=position,
+            issuer=issuer,
+            unendorsed=unendorsed,
+            _roots=roots,
+            _accounts=accounts,
+            _index=index,
+        )
         return replace(next_, **changed) if changed else next_  # type: ignore[arg-type]
 
     # Achievements
@@ -199,6 +211,8 @@ class Catalogue:
 
     def recused(self, account: str, learner_id: str) -> bool:
         """Whether this human being declared a conflict of interest with the learner."""
+        if account not in self._roots and not (account in self.people and self.people[account].conflicts):
+            return False
         learner = self.root(learner_id)
         return any(self.root(one) == learner for person in self._same(account) for one in person.conflicts)
 

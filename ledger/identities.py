@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -85,11 +86,12 @@ class Identities:
     def register(self, kind: Kind, refs: Sequence[str]) -> dict[str, str]:
         """Return the account of each of *refs*, making those that are new, in one transaction."""
         found = self.find_all(kind, refs)
-        new = [(ids.new(_PREFIX[kind]), kind, ref) for ref in dict.fromkeys(refs) if ref not in found]
-        if new:
+        missing = [ref for ref in refs if ref not in found]
+        if missing:
+            new = [(ids.new(_PREFIX[kind]), kind, ref) for ref in dict.fromkeys(map(written, missing))]
             with self._lock, writing(self._writer):
                 self._writer.executemany("INSERT OR IGNORE INTO accounts (id, kind, ref) VALUES (?, ?, ?)", new)
-            found |= self.find_all(kind, [ref for _, _, ref in new])  # another process may have been first
+            found |= self.find_all(kind, missing)  # another process may have been first
         return found
 
     def find(self, kind: Kind, ref: str) -> str | None:
@@ -97,14 +99,15 @@ class Identities:
         return self.find_all(kind, [ref]).get(ref)
 
     def find_all(self, kind: Kind, refs: Iterable[str]) -> dict[str, str]:
-        """Return the accounts of those of *refs* that are known."""
-        wanted = list(dict.fromkeys(refs))
+        """Return the accounts of those of *refs* that are known, however their letters are composed."""
+        asked = {ref: written(ref) for ref in refs}
+        wanted = list(dict.fromkeys(asked.values()))
         found: dict[str, str] = {}
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
             query = f"SELECT ref, id FROM accounts WHERE kind = ? AND ref IN ({_marks(some)})"  # noqa: S608  only marks
             found.update((str(ref), str(account)) for ref, account in self._readers.fetch(query, (kind, *some)))
-        return found
+        return {ref: found[as_written] for ref, as_written in asked.items() if as_written in found}
 
     def profile(self, account: str) -> Profile | None:
         """What is known of *account*."""
@@ -184,6 +187,11 @@ class Identities:
         with self._lock:
             self._writer.close()
         self._readers.close()
+
+
+def written(ref: str) -> str:
+    """Return *ref* as it is kept: letters composed, no blanks around it; else one person would be two."""
+    return unicodedata.normalize("NFC", ref.strip() or ref)
 
 
 def expiry(key: ApiKey) -> datetime | None:

@@ -131,6 +131,11 @@ class LearnerKeys:
         """Return a digest of a request; it cannot be guessed back from, as a bare hash of a short text could."""
         return _mac(self._fingerprint, request)
 
+    def unused(self) -> bool:
+        """Whether no learner ever had a key here."""
+        with self._lock, available():
+            return self._connection.execute("SELECT 1 FROM data_keys LIMIT 1").fetchone() is None
+
     def missing(self, learner_ids: Iterable[str]) -> list[str]:
         """Return those who never had a key here; a destroyed one counts as had."""
         wanted = list(dict.fromkeys(learner_ids))

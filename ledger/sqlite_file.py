@@ -22,7 +22,7 @@ _LOCK_TIMEOUT_S = 10.0
 _FULL = 2
 
 
-def connect(path: Path | str, *, read_only: bool = False, autocheckpoint_pages: int = 1000) -> sqlite3.Connection:
+def connect(path: Path | str, *, read_only: bool = False) -> sqlite3.Connection:
     """Open *path* for durable writes, or for reading alone; a file that is missing is made by whoever writes."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_LOCK_TIMEOUT_S)
     if read_only:
@@ -32,7 +32,6 @@ def connect(path: Path | str, *, read_only: bool = False, autocheckpoint_pages: 
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE deletes rows past their triggers
-    connection.execute(f"PRAGMA wal_autocheckpoint = {autocheckpoint_pages:d}")
     if connection.execute("PRAGMA synchronous").fetchone()[0] != _FULL:
         connection.close()
         msg = f"{path} cannot be written durably: synchronous is not FULL"
@@ -70,16 +69,22 @@ def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
                     connection.execute("ROLLBACK")
 
 
-@contextmanager
-def available() -> Iterator[None]:
-    """Say StoreUnavailable for whatever keeps SQLite from its work, and Invalid for text that is none."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        msg = f"the store cannot be used: {error}"
-        raise StoreUnavailable(msg) from error
-    except UnicodeEncodeError:
-        raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
+class available:  # noqa: N801 -- read as a word: `with available():`
+    """
+    Say StoreUnavailable for whatever keeps SQLite from its work, and Invalid for text that is none.
+
+    A class, because a generator here would cost every command some microseconds, several times.
+    """
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            msg = f"the store cannot be used: {error}"
+            raise StoreUnavailable(msg) from error
+        if isinstance(error, UnicodeEncodeError):
+            raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
 
 
 class Readers:

@@ -30,7 +30,6 @@ from ledger.store import LARGEST_APPEND, Append, KeyedReceipt, NewFact, Stored, 
 
 _APPLICATION_ID = 0x4C454447  # "LEDG"
 _FORMAT = 1
-_CHECKPOINT_PAGES = 4000
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS facts (
         position INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
@@ -240,7 +239,7 @@ class SQLiteStore(SQLiteApplicationRecorder):
             if self._writer is None:
                 self._readers.check_open()
                 with available():
-                    connection = connect(self._path, autocheckpoint_pages=_CHECKPOINT_PAGES)
+                    connection = connect(self._path)
                 self._writer = GroupCommit(connection, self._signal.reached)
         return self._writer
 

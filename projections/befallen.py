@@ -10,7 +10,7 @@ from ledger import events as e
 from ledger.catalogue import Catalogue
 from ledger.event import Event, Recorded
 from projections.holdings import HeldAward, Story
-from projections.wording import Named, day, listed
+from projections.wording import ACTS, Named, day, listed
 
 
 class Befallen(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,14 +71,6 @@ _DECIDERS = (
     "confirmed_by",
 )  # fmt: skip
 
-_ACTS = {
-    "keep": "nothing happens by itself",
-    "suspend": "it is suspended until that is put right",
-    "review": "a registrar decides what becomes of it",
-    "lapse": "it lapses, without fault,",
-    "revoke": "it is revoked",
-}
-
 
 def sentence(fact: Event, named: Named) -> str:  # noqa: C901, PLR0911, PLR0912 -- one sentence for each fact
     """Say what happened, as to a learner."""
@@ -118,8 +110,9 @@ def sentence(fact: Event, named: Named) -> str:  # noqa: C901, PLR0911, PLR0912 
             return f"A registrar reviewed it on {on} and decided: {fact.decision}."
         case e.StackBroken():
             lost = listed([named(award_id) for award_id in fact.lost])
-            when = "" if fact.policy == "keep" else f" on {day(fact.due_at)} unless something replaces it"
-            return f"On {on} {lost}, which it rests on, no longer counted ({fact.cause}); {_ACTS[fact.policy]}{when}."
+            waits = fact.policy != "keep" and fact.due_at > fact.effective_at
+            unless = f"unless something replaces it by {day(fact.due_at)}, " if waits else ""
+            return f"On {on} {lost}, which it rests on, no longer counted ({fact.cause}); {unless}{ACTS[fact.policy]}."
         case e.StackBasisReplaced():
             return f"Since {on} it rests on {listed([named(award_id) for award_id in fact.awards])}; nothing was lost."
         case e.AppealLodged():

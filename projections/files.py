@@ -9,6 +9,7 @@ for others may have it open.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PATIENCE_SECONDS = 30.0
+_NAME = re.compile(r"views-[0-9]{1,9}\.db")
 
 
 class Files:
@@ -32,7 +34,10 @@ class Files:
             found = self._pointer.stat()
             stamp = (found.st_mtime_ns, found.st_ino)
             if self._seen is None or self._seen[0] != stamp:
-                self._seen = stamp, self.directory / self._pointer.read_text().strip()
+                name = self._pointer.read_bytes().decode(errors="replace").strip()
+                if not _NAME.fullmatch(name):  # spoilt: the views are built anew
+                    return None
+                self._seen = stamp, self.directory / name
         except FileNotFoundError:
             return None
         return self._seen[1]

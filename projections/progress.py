@@ -20,7 +20,7 @@ from ledger.definition import Cause, Policy
 from ledger.event import Recorded
 from ledger.stack_rule import Rule
 from projections.holdings import Completed, HeldAward, Story, holdings, told
-from projections.wording import day, described, listed, number
+from projections.wording import ACTS, day, described, listed, number
 
 EXPIRES_SOON = timedelta(days=90)
 
@@ -162,7 +162,7 @@ def _progress(
         rule=part,
         sentences=(),
     )
-    return msgspec.structs.replace(row, sentences=tuple(_sentences(row, rule, names)))
+    return msgspec.structs.replace(row, sentences=tuple(_sentences(row, rule, names, story)))
 
 
 class _Names:
@@ -225,6 +225,21 @@ def _missing(part: Part) -> Iterable[str]:
         yield from _missing(one)
 
 
+def _wanting(part: Part) -> str:
+    """Say what an unsatisfied node still wants: all of some, one of some, or so many more of some."""
+    if part.name is not None:
+        return part.name
+    wanted = [_wanting(one) if one.name is not None else f"({_wanting(one)})" for one in part.of if not one.satisfied]
+    match part.kind:
+        case "all":
+            return listed(wanted)
+        case "any":
+            return listed(wanted, "or")
+    more = "more credits from" if part.kind == "credits" else "more of"
+    other = "" if part.distinct_by is None else f", each of another {part.distinct_by}"
+    return f"{number(part.need - part.have)} {more} {listed(wanted)}{other}"
+
+
 def _expiring(story: Story, part: Part, names: _Names, on: datetime) -> tuple[Expiring, ...]:
     found = []
     for leaf in _leaves(part):
@@ -263,7 +278,7 @@ def _at_risk(story: Story, completion: Completed, award: HeldAward) -> tuple[AtR
     return tuple(found)
 
 
-def _sentences(row: StackProgress, rule: Rule, names: _Names) -> Iterable[str]:
+def _sentences(row: StackProgress, rule: Rule, names: _Names, story: Story) -> Iterable[str]:
     asks = described(rule, names)
     match row.stage:
         case "held":
@@ -281,11 +296,14 @@ def _sentences(row: StackProgress, rule: Rule, names: _Names) -> Iterable[str]:
             yield f"{number(row.have)} of {number(row.need)}{unit} towards {row.milestone_name}, which asks for {asks}."
     if row.closes:
         which = listed([one.name for one in row.closes], "or")
-        yield f"Any of these closes it: {which}." if len(row.closes) > 1 else f"This closes it: {which}."
+        does = {"at risk": "keeps", "suspended": "restores"}.get(row.stage, "closes")
+        yield f"Any of these {does} it: {which}." if len(row.closes) > 1 else f"This {does} it: {which}."
     elif row.missing and row.stage in ("under way", "not begun"):
-        yield f"Still missing: {listed([one.name for one in row.missing])}."
+        yield f"Still missing: {_wanting(row.rule)}."
     for risk in row.at_risk:
+        lost = [names(story.awards[one].fact.achievement_id) for one in risk.lost if one in story.awards]
+        yield f"{listed(lost)} no longer {'counts' if len(lost) == 1 else 'count'} ({risk.cause})."
         stands = " An appeal is being heard; until then nothing happens." if risk.appealed else ""
-        yield f"Unless it is completed again, the policy ({risk.policy}) acts on {day(risk.due_at)}.{stands}"
+        yield f"Unless it is completed again by {day(risk.due_at)}, {ACTS[risk.policy]}.{stands}"
     for expiring in row.expires_soon:
         yield f"{expiring.name} expires on {day(expiring.valid_until)}."

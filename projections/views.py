@@ -116,7 +116,7 @@ class Views:
         """Return the position of the last fact taken in, by whichever process; 0 before the first."""
         try:
             with self.reading() as connection:
-                return int(connection.execute("SELECT position FROM standing").fetchone()[0])
+                return position(connection)
         except ViewsMissing:
             return 0
 
@@ -220,6 +220,11 @@ class Views:
             self._moved.notify_all()
 
 
+def position(connection: sqlite3.Connection) -> int:
+    """Return the position of the last fact that the views on *connection* have taken in."""
+    return int(connection.execute("SELECT position FROM standing").fetchone()[0])
+
+
 def _build(path: Path, store: Store, progress: Progress | None) -> tuple[sqlite3.Connection, Tables]:
     """Build a file from the first fact. Nothing of it is safe until it is finished, nor need it be."""
     connection = open_file(path, create=True)
@@ -262,6 +267,6 @@ def _tune(connection: sqlite3.Connection) -> None:
 def _fingerprint(connection: sqlite3.Connection) -> str | None:
     try:
         found = connection.execute("SELECT fingerprint FROM standing").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError:
         return None
     return None if found is None else str(found[0])

@@ -291,7 +291,8 @@ def _of_evidence(explained: Why, evidence: WhyEvidence, awarded: str) -> Iterato
 
 
 def _of_lost(stack: WhyStack | None, befell: Befallen) -> Iterator[str]:
-    """Say of each lost component what became of it."""
+    """Say of each lost component what had become of it by then."""
     for component in () if stack is None else stack.components:
-        if component.award_id in befell.lost and component.history:
-            yield f"{component.name}: {component.history[-1].sentence}"
+        by_then = [one for one in component.history if one.position <= befell.position]
+        if component.award_id in befell.lost and by_then:
+            yield f"{component.name}: {by_then[-1].sentence}"

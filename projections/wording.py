@@ -6,9 +6,19 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from ledger import duration
 from ledger.stack_rule import All, Any, AtLeast, Credits, Leaf, Rule
 
 Named = Callable[[str], str]
+
+ACTS = {
+    "keep": "nothing happens by itself",
+    "suspend": "it is suspended until that is put right",
+    "review": "a registrar decides what becomes of it",
+    "lapse": "it lapses, without fault",
+    "revoke": "it is revoked",
+}
+"""What each policy does to a milestone once its grace is over."""
 
 
 def day(instant: datetime) -> str:
@@ -26,6 +36,22 @@ def listed(items: Sequence[str], last: str = "and") -> str:
 def number(value: Decimal) -> str:
     """`3`, `1.5`: without an exponent or trailing zeros."""
     return f"{value.normalize():f}"
+
+
+def lasting(text: str) -> str:
+    """`2 years and 6 months` for the ISO 8601 duration P2Y6M."""
+    months, rest = duration.parse(text)
+    hours, seconds = divmod(rest.seconds, 3600)
+    amounts = {
+        "year": months // 12,
+        "month": months % 12,
+        "day": rest.days,
+        "hour": hours,
+        "minute": seconds // 60,
+        "second": seconds % 60,
+    }
+    said = [f"{amount} {unit}{'s' if amount > 1 else ''}" for unit, amount in amounts.items() if amount]
+    return listed(said) or "no time"
 
 
 def described(rule: Rule, named: Named) -> str:
@@ -57,7 +83,7 @@ def _leaf(leaf: Leaf, named: Named) -> str:
         of = "" if leaf.result is None else f"{leaf.result} "
         more.append(f"{of}at least {number(leaf.min_result)}")
     if leaf.earned_within is not None:
-        more.append(f"earned within {leaf.earned_within}")
+        more.append(f"earned within {lasting(leaf.earned_within)}")
     return named(leaf.achievement) + (f" ({', '.join(more)})" if more else "")
 
 

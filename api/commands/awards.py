@@ -44,6 +44,7 @@ def awards_(limit: int, after: int, learner: str | None, achievement: str | None
 @reading
 def why_(award_id: str, as_json: bool) -> None:
     """Explain an award: the rule's version, the awards that matched it, the judgements, the evidence."""
+    from api.commands.faults import Unusable
     from api.commands.opening import opened
     from api.commands.output import show_json
     from projections.award_register import award
@@ -52,7 +53,7 @@ def why_(award_id: str, as_json: bool) -> None:
     with opened() as at, at.reading() as connection:
         found = award(connection, award_id, at.ledger.now())
         if found is None:
-            raise click.UsageError(f"There is no award {award_id!r}.")
+            raise Unusable(f"There is no award {award_id!r}.")
         facts = at.ledger.facts(f"learner-{found.learner_id}")
         explained = why(award_id, facts, at.ledger.catalogue(), at.ledger.now())
     if as_json:

@@ -40,6 +40,7 @@ def show(batch_id: str, as_json: bool) -> None:
     """Show one batch."""
     import msgspec
 
+    from api.commands.faults import Unusable
     from api.commands.opening import opened
     from api.commands.output import show_fields, show_json
     from projections.batches import batch
@@ -47,7 +48,7 @@ def show(batch_id: str, as_json: bool) -> None:
     with opened() as at, at.reading() as connection:
         found = batch(connection, batch_id)
     if found is None:
-        raise click.UsageError(f"There is no batch {batch_id!r}.")
+        raise Unusable(f"There is no batch {batch_id!r}.")
     if as_json:
         show_json(found)
     else:

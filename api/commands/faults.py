@@ -31,7 +31,9 @@ class Unusable(Fault):
 def explained(error: Exception) -> Fault:
     """Return *error* as a fault; one that nobody foresaw names itself, and LEDGER_DEBUG=1 shows where."""
     match error:
-        case UnusableFile() | UnusableSettings():
+        case UnusableFile():
+            return Unusable(_ended(str(error)))  # It begins with the name of a file, as it is written.
+        case UnusableSettings():
             return Unusable(_sentence(str(error)))
         case Refused():
             return Unusable(_sentence(error.detail))
@@ -46,5 +48,8 @@ def explained(error: Exception) -> Fault:
 
 
 def _sentence(text: str) -> str:
-    text = " ".join(text.split())
-    return (text[:1].upper() + text[1:]).rstrip(".") + "."
+    return _ended(text[:1].upper() + text[1:])
+
+
+def _ended(text: str) -> str:
+    return " ".join(text.split()).rstrip(".") + "."

@@ -34,9 +34,10 @@ def catalogue(file: Path, by: str, approved_by: str, as_json: bool) -> None:
     from api.commands.opening import opened, there_is_one
     from api.commands.output import show_json
     from api.commands.progress import progress
-    from api.imports.catalogue import import_catalogue, rehearse
+    from api.imports.catalogue import import_catalogue, rehearse, two_people
     from api.imports.unusable import UnusableFile
 
+    two_people(by, approved_by)
     raw = file.read_bytes()
     try:
         if not there_is_one():  # An unusable file does not even make a ledger.
@@ -48,7 +49,7 @@ def catalogue(file: Path, by: str, approved_by: str, as_json: bool) -> None:
     except UnusableFile as error:
         raise UnusableFile(f"{file.name}: {error}") from None
     if as_json:
-        show_json(done)
+        show_json(done._asdict())
     else:
         click.echo(f"{done.achievements} achievements and {done.stacks} stacks; {done.new_versions} new versions.")
 

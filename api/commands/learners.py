@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ledger import Ledger
     from ledger.catalogue import Catalogue
     from ledger.event import Recorded
+    from projections.transcript import Transcript, TranscriptEvidence
 
 _AT = click.option("--at", type=Moment(), help="As was known then: a position, an instant, or a date.")
 _ON = click.option("--on", type=Day(), help="As was valid then: a date or an instant.")
@@ -38,6 +39,7 @@ def transcript_(learner_ref: str, at: Any, on: Any, full: bool, as_json: bool) -
     from api.commands.opening import opened
     from api.commands.output import show_json, show_table
     from projections.transcript import transcript
+    from projections.wording import number
 
     with opened() as ledger_at:
         ledger_at.follow()
@@ -58,6 +60,10 @@ def transcript_(learner_ref: str, at: Any, on: Any, full: bool, as_json: bool) -
         for award in document.awards
     ]
     show_table(("award", "status", "since", "until", "credits", "hours"), rows, empty="No awards.")
+    if document.credits or document.hours:
+        click.echo(f"Together {number(document.credits)} credits and {number(document.hours)} hours.")
+    if full:
+        _told(document)
     if document.issuer is not None:
         click.echo(f"Issued by {document.issuer.name}, {document.issuer.url}")
     click.echo(f"{document.legend}")
@@ -84,22 +90,48 @@ def progress_(learner_ref: str, at: Any, on: Any, as_json: bool) -> None:
     for stack in document.stacks:
         click.echo(f"{stack.milestone_name}: {' '.join(stack.sentences)}")
     if not document.stacks:
-        click.echo("No milestones are defined.")
+        click.echo(f"No milestone was in effect on {known.on:%Y-%m-%d}, and none was held.")
+
+
+def _told(document: Transcript) -> None:
+    """Print what a full transcript says beyond its table: what befell each award, and the evidence as it was judged."""
+    from api.commands.output import show_table
+
+    for award in document.awards:
+        for befell in award.history:
+            click.echo(f"{award.name}: {befell.sentence}")
+    rows = [
+        (
+            one.evidence_id,
+            one.achievement_id,
+            one.attempt,
+            f"{one.submitted_at:%Y-%m-%d}",
+            "withdrawn" if one.withdrawn == "learner" else one.withdrawn or _judged(one),
+        )
+        for one in document.evidence
+    ]
+    show_table(("evidence", "achievement", "attempt", "submitted", "judged"), rows, empty="No evidence.")
+
+
+def _judged(evidence: TranscriptEvidence) -> str:
+    said = [f"{'met' if one.met else 'not yet met'} ({one.capacity})" for one in evidence.judgements]
+    return ", ".join(said) or "not yet"
 
 
 def _known(ledger: Ledger, ref: str, at: Any, on: Any) -> _Known:
     """Return what was known of a learner *at* a moment, and the day asked about: the same unless *on* names another."""
+    from api.commands.faults import Unusable
     from api.commands.opening import learner_id
 
     learner, store = learner_id(ledger, ref), ledger.store
     if at is None:
         return _Known(learner, ledger.facts(f"learner-{learner}"), ledger.catalogue(), on or ledger.now())
     if isinstance(at, int) and at > store.head():
-        raise click.UsageError(f"The log ends at position {store.head()}.")
+        raise Unusable(f"The log ends at position {store.head()}.")
     until = at if isinstance(at, int) else store.position_at(at)
     facts = ledger.facts(f"learner-{learner}", until=until)
     if not facts:
-        raise click.UsageError(f"Nothing was known of {ref!r} then.")
+        raise Unusable(f"Nothing was known of {ref!r} then.")
     if on is None:
         on = at if not isinstance(at, int) else store.read_log(at - 1, 1)[0].recorded_at
     return _Known(learner, facts, ledger.catalogue_at(until), on)

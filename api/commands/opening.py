@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-import click
-
+from api.commands.faults import Unusable
 from api.commands.options import database
 from api.commands.progress import Progress, progress
 from consumers.run import Followers
@@ -55,7 +54,7 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
     """Open the ledger that the options or the environment name; with *create*, make it where there is none."""
     settings = Settings.from_environment(database=database())
     if not create and not holds_ledger(settings.database):
-        raise click.UsageError(f"There is no ledger at {settings.database}; `ledger init` makes one.")
+        raise Unusable(f"There is no ledger at {settings.database}; `ledger init` makes one.")
     # What is open holds few cycles and many lasting records: walking them over and over cost a fifth of an import.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -95,5 +94,5 @@ def _account(ledger: Ledger, kind: Literal["learner", "person"], ref: str) -> st
         return found
     profile = ledger.identities.profile(ref)
     if profile is None or profile.kind != kind:
-        raise click.UsageError(f"No {kind} is known as {ref!r}.")
+        raise Unusable(f"No {kind} is known as {ref!r}.")
     return profile.id

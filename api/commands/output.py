@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -31,4 +32,14 @@ def show_fields(document: dict[str, Any]) -> None:
     """Print one line per field."""
     width = max((len(name) for name in document), default=0)
     for name, value in document.items():
-        click.echo(f"{name.replace('_', ' ').ljust(width)}  {value}")
+        click.echo(f"{name.replace('_', ' ').ljust(width)}  {_shown(value)}".rstrip())
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case _:
+            return str(value)

@@ -49,7 +49,7 @@ def demonstrate(directory: Path, host: str, port: int, say: Callable[[str], Any]
         }
 
         def listening(address: str) -> None:
-            say("\n".join(welcome(ledger, address, keys)))
+            say("\n".join(welcome(ledger, settings.database, address, keys)))
 
         serve(ledger, views, followers, host, free_port(host, port), listening)
     finally:
@@ -58,7 +58,7 @@ def demonstrate(directory: Path, host: str, port: int, say: Callable[[str], Any]
         ledger.close()
 
 
-def welcome(ledger: Ledger, address: str, keys: dict[Role, str]) -> Iterator[str]:
+def welcome(ledger: Ledger, database: Path, address: str, keys: dict[Role, str]) -> Iterator[str]:
     """Yield the lines that greet who started the demo."""
     yield f"The sample college is at {address}, its API documented at {address}/docs"
     yield ""
@@ -66,13 +66,16 @@ def welcome(ledger: Ledger, address: str, keys: dict[Role, str]) -> Iterator[str
     yield from (f"  {role:<17}{key}  ({HOLDERS[role]})" for role, key in keys.items())
     yield ""
     yield f"A tour: {story.LEARNERS['s1003']} lacks one of two for the milestone Data Foundations."
-    yield from tour(ledger, address, keys)
+    for meaning, command in tour(ledger, address, keys):
+        yield f"# {meaning}"
+        yield command
     yield ""
+    yield f"The command line works on it too, in another terminal: export LEDGER_DATABASE_URL=sqlite:///{database}"
     yield "Stop with Ctrl-C."
 
 
-def tour(ledger: Ledger, address: str, keys: dict[Role, str]) -> list[str]:
-    """Return five commands: progress, the queue, a judgement, why another holds hers, and the milestone earned."""
+def tour(ledger: Ledger, address: str, keys: dict[Role, str]) -> list[tuple[str, str]]:
+    """Return five commands, each after what it shows."""
     chiara, amara = (ledger.identities.register("learner", [ref])[ref] for ref in ("s1003", "s1001"))
     facts = [recorded.fact for recorded in ledger.facts(f"learner-{chiara}")]
     waiting = [fact.evidence_id for fact in facts if isinstance(fact, EvidenceSubmitted)][-1]
@@ -87,9 +90,15 @@ def tour(ledger: Ledger, address: str, keys: dict[Role, str]) -> list[str]:
 
     body = "-H 'Content-Type: application/json' -d '{\"results\": {\"score\": 84}}'"
     return [
-        curl("learner", f"/learners/{chiara}/progress"),
-        curl("assessor", "/queues/assessment"),
-        curl("assessor", f"/learners/{chiara}/evidence/{waiting}/assessments", body),
-        curl("auditor", f"/awards/{badge}/why"),
-        curl("learner", f"/learners/{chiara}/transcript"),
+        ("What would close it, as she sees it:", curl("learner", f"/learners/{chiara}/progress")),
+        ("Her next piece of evidence waits for an assessor:", curl("assessor", "/queues/assessment")),
+        (
+            "Who judges it; the milestone follows:",
+            curl("assessor", f"/learners/{chiara}/evidence/{waiting}/assessments", body),
+        ),
+        ("She holds both now:", curl("learner", f"/learners/{chiara}/transcript")),
+        (
+            f"Why {story.LEARNERS['s1001']} holds the milestone above it:",
+            curl("auditor", f"/awards/{badge}/why"),
+        ),
     ]

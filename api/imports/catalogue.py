@@ -37,6 +37,7 @@ from ledger.definition import PRINCIPLES, FrameworkCheck
 from ledger.errors import Refused
 from ledger.event import Actor
 from ledger.events import Role
+from ledger.identities import written
 from ledger.issuer import DescribeIssuer
 from ledger.rule_language import RuleError, parse
 from ledger.sound_definition import identical
@@ -79,7 +80,7 @@ def read(raw: bytes) -> CatalogueFile:
 
 def two_people(by: str, approved_by: str) -> None:
     """Raise `UnusableFile` unless they are two."""
-    if by == approved_by:
+    if written(by) == written(approved_by):
         raise UnusableFile("One person cannot both define and approve; a second person must approve.")
 
 

@@ -25,12 +25,16 @@ from ledger.application import Ledger
 from ledger.batches import RecordBatch
 from ledger.catalogue import Catalogue
 from ledger.definition import AchievementDefinition
-from ledger.errors import Refused
+from ledger.errors import AlreadyRecorded, Refused
 from ledger.event import Actor
 
 __all__ = ["File", "Outcome", "import_results", "preview_results", "read_file", "readable"]
 
 AT_ONCE = 1000
+_ALREADY = (
+    "Evidence {row.evidence_id} of {row.learner_ref}, or this judgement of it, is recorded already with other content; "
+    "undo the batch that brought it and send the file again, or correct it by hand."
+)
 Progress = Callable[[int, int], None]
 
 
@@ -110,6 +114,8 @@ def _carry_out(door: Recording | Preview, file: File, progress: Progress | None)
 
 
 def _reported(row: Row, answer: bool | Refused) -> Reported:
+    if isinstance(answer, AlreadyRecorded):
+        return Reported(row.line, "already-recorded", _ALREADY.format(row=row))
     if isinstance(answer, Refused):
         return Reported(row.line, kebab(type(answer).__name__), answer.detail)
     if answer:

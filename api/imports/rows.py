@@ -134,8 +134,11 @@ def _columns(header: list[str]) -> dict[str, int]:
     if not any(names):
         raise UnusableFile("The file is empty.")
     missing = [name for name in COLUMNS if name not in names]
+    if missing and len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+        raise UnusableFile("The columns are parted by semicolons or tabs; save the file with commas.")
     if missing:
-        raise UnusableFile(f"The header lacks the column {', '.join(missing)}; it should be {','.join(COLUMNS)}.")
+        lacks = f"the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+        raise UnusableFile(f"The header lacks {lacks}; it should be {','.join(COLUMNS)}.")
     unknown = [name for name in names if name not in COLUMNS and not (name.startswith(FURTHER) and name != FURTHER)]
     if unknown:
         raise UnusableFile(f"The header has an unknown column {unknown[0][:60]!r}; further results are result:<id>.")

@@ -11,7 +11,7 @@ from api.answers import Page, answer, described
 from api.auth import actor
 from api.door import Door
 from api.pages import after_position, page
-from api.reading import known, viewed
+from api.reading import known, last_position, viewed
 from api.schemas.awards import (
     ExtendAwardSchema,
     ReinstateAwardSchema,
@@ -37,6 +37,7 @@ from ledger.learners.commands import (
     SuspendAward,
 )
 from projections import award_register
+from projections.views import position
 from projections.why import Why
 from projections.why import why as explained
 
@@ -68,12 +69,15 @@ def listed(query: dict[str, Any]) -> Response:
 @blueprint.response(200, described(AwardShown))
 def shown(query: dict[str, Any], award_id: str) -> Response:
     """Show an award with its standing now."""
-    learner_of_award(award_id)
+    learner_id = learner_of_award(award_id)
     with viewed(query.get("at_least")) as connection:
         award = award_register.award(connection, award_id, ledger().now())
+        seen = position(connection)
     if award is None:
         raise Unknown(f"There is no award {award_id}.", field="award_id")
-    return answer(AwardShown.of(award, ledger().identities.profile(award.learner_id)), position=award.last_position)
+    document = AwardShown.of(award, ledger().identities.profile(award.learner_id))
+    # A command about the award decides on the learner's whole record, as far as it is shown here.
+    return answer(document, position=last_position(f"learner-{learner_id}", until=seen))
 
 
 @blueprint.get("/awards/<id:award_id>/why")

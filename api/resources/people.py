@@ -88,6 +88,7 @@ def withdraw_role(command: WithdrawRole, person_id: str) -> Response:
 @blueprint.records()
 def link_account(command: LinkAccount, person_id: str) -> Response:
     """Link another account of the same human being: both count as one wherever two people are needed."""
+    _must_exist(command.account, "account")
     return carry_out(command, person_id, _at(person_id))
 
 
@@ -100,4 +101,11 @@ def declare_conflict(command: DeclareConflict, person_id: str) -> Response:
         raise NotAllowed(
             "People declare their own conflicts of interest; a registrar may record another's.", field="person_id"
         )
+    _must_exist(command.learner, "learner")
     return carry_out(command, person_id, _at(person_id))
+
+
+def _must_exist(account: str, field: str) -> None:
+    """Refuse an account that nobody has: a slip of the pen would leave two accounts of one person unlinked."""
+    if ledger().identities.profile(account) is None:
+        raise Unknown(f"There is no account {account}.", field=field)

@@ -101,9 +101,10 @@ function form(spec, path, operation, shared) {
     input.value = json ? JSON.stringify(example(spec, described.schema || {}), null, 2) : "";
     body = { input, type };
     const shape = resolved(spec, described.schema || {});
-    const optional = Object.keys(shape.properties || {}).filter((name) => !(shape.required || []).includes(name));
-    const note = optional.length ? element("small", {}, `may also hold ${optional.join(", ")}`) : null;
-    inputs.append(element("label", { for: `${id}-body` }, `body (${type})`, note), input);
+    const needed = shape.required || [];
+    const meanings = Object.entries(shape.properties || {}).map(([name, one]) => element("li", {}, element("code", {}, name), `${needed.includes(name) ? ", needed" : ""}: ${one.description || resolved(spec, one).description || ""}`));
+    inputs.append(element("label", { for: `${id}-body` }, `body (${type})`), input);
+    if (meanings.length) inputs.append(element("small", {}, "may hold"), element("ul", {}, ...meanings));
     if (!json) {
       file = element("input", { type: "file", id: `${id}-file` });
       inputs.append(element("label", { for: `${id}-file` }, "or a file"), file);

@@ -175,6 +175,6 @@ def require_standing(record: Record, award_id: str, setting: Setting) -> Award:
         msg = f"The learner has no award {award_id}."
         raise errors.Unknown(msg, field="award_id")
     if not award.stands(setting.now):
-        msg = f"The award has {award.ended or 'expired'}; nothing more can be done to it."
+        msg = f"The award is {award.ended or 'expired'}; nothing more can be done to it."
         raise errors.NotLive(msg, field="award_id")
     return award

@@ -26,6 +26,7 @@ from ledger.learners.evolve import evolve, folded
 from ledger.learners.holdings import holdings
 from ledger.learners.loss import hold, queue_review
 from ledger.learners.record import Award, Completion, Record
+from ledger.stack_rule import Holding
 
 
 def settle(record: Record, setting: Setting) -> list[Event]:
@@ -68,15 +69,18 @@ def _next(record: Record, setting: Setting) -> Iterator[list[Event]]:
         if award.ended is None and not award.stands(setting.now) and award.valid_until is not None:
             yield [AwardExpired(effective_at=award.valid_until, award_id=award.award_id)]
     for award in record.awards.values():
-        if award.stands(setting.now):
+        if award.achievement_id in setting.catalogue.unendorsed and award.stands(setting.now):
             yield from _endorsements_lost(record, award, setting)
     active = setting.catalogue.active_stacks(setting.now) if record.awards else ()
     newest = {stack.stack_id: stack for stack in active}
     for completion in record.completions.values():
         if _open(record, completion, setting.now):
             yield from hold(record, completion, newest.get(completion.stack_id), setting)
+    held = holdings(record, setting)
     for stack in _worth_a_look(record, active, setting):
-        facts = _complete(record, stack, setting)
+        substituted = any(s.stack_id == stack.stack_id for s in record.substitutions.values())
+        held_there = holdings(record, setting, stack.stack_id) if substituted else held
+        facts = _complete(record, stack, held_there, setting)
         if facts:
             yield facts
 
@@ -107,7 +111,7 @@ def _worth_a_look(record: Record, active: tuple[ActiveStack, ...], setting: Sett
         yield from (stack for stack in active if stack.stack_id in touched)
 
 
-def _complete(record: Record, stack: ActiveStack, setting: Setting) -> list[Event]:
+def _complete(record: Record, stack: ActiveStack, held: list[Holding], setting: Setting) -> list[Event]:
     earlier = [c for c in record.completions.values() if c.stack_id == stack.stack_id]
     if any(_open(record, c, setting.now) for c in earlier):
         return []
@@ -116,7 +120,7 @@ def _complete(record: Record, stack: ActiveStack, setting: Setting) -> list[Even
     achievement = setting.catalogue.achievement(stack.definition.milestone)
     if achievement.retired or achievement.published is None:
         return []
-    done = stack_rule.complete(stack.rule, holdings(record, setting, stack.stack_id))
+    done = stack_rule.complete(stack.rule, held)
     if done is None or any(_needs_newer(record, c) and done.effective_at <= c.effective_at for c in earlier):
         return []
     ordinal = len(earlier) + 1

@@ -54,6 +54,8 @@ def markers_needed(definition: AchievementDefinition) -> int:
 
 def sampled(evidence_id: str, definition: AchievementDefinition) -> bool:
     """Whether the evidence falls into the moderation sample: by its id, so that nobody chooses."""
+    if not definition.moderation_percent:
+        return False
     share = int.from_bytes(hashlib.sha256(evidence_id.encode()).digest()[:4], "big") / 2**32
     return share * 100 < definition.moderation_percent
 

@@ -15,7 +15,7 @@ def test_every_endpoint_stands_in_the_policy_or_is_public(service: Service) -> N
 
 
 def test_every_endpoint_denies_every_role_that_the_policy_does_not_name(service: Service) -> None:
-    keys = {role: service.ledger.identities.create_key(role, f"per_{role}") for role in ROLES}
+    keys = {role: service.person(role).key for role in ROLES}
     client = service.app.test_client()
     cells = 0
 
@@ -75,3 +75,12 @@ def test_every_answer_carries_the_headers_that_protect_it(service: Service) -> N
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert "nosniff" == headers["X-Content-Type-Options"]
     assert "no-store" == client.get("/achievements").headers["Cache-Control"]
+
+
+def test_a_key_is_good_no_longer_than_its_role(service: Service) -> None:
+    registrar, assessor = service.person("registrar"), service.person("assessor")
+    assert 200 == assessor.get("/queues/assessment").status_code
+
+    registrar.post(f"/people/{assessor.account}/role-withdrawals", {"role": "assessor"})
+
+    assert 401 == assessor.get("/queues/assessment").status_code

@@ -155,3 +155,31 @@ def test_why_leads_from_a_milestone_to_the_evidence(service: Service) -> None:
         component["evidence"]["evidence_id"],
     )
     assert explained["sentences"]
+
+
+def test_the_etag_of_an_award_holds_until_the_learners_record_changes(service: Service) -> None:
+    service.publish("welding")
+    service.publish("safety")
+    learner, registrar = service.learner(), service.person("registrar")
+    service.award(learner, "welding")
+    service.award(learner, "safety")
+    award = registrar.get("/awards").get_json()["items"][0]["id"]
+
+    seen = registrar.get(f"/awards/{award}").headers["ETag"]
+    first = registrar.post(f"/awards/{award}/suspension", {"reason": "A complaint."}, If_Match=seen)
+    second = registrar.post(f"/awards/{award}/reinstatement", {"reason": "Settled."}, If_Match=seen)
+
+    assert (201, 412) == (first.status_code, second.status_code)
+
+
+def test_a_learner_is_not_told_whether_there_is_an_award_of_somebody_else(service: Service) -> None:
+    service.publish("welding")
+    service.award(service.learner("S-001"), "welding")
+    award = service.person("registrar").get("/awards").get_json()["items"][0]["id"]
+    other = service.learner("S-002")
+
+    theirs, nobodys = (other.get(f"/awards/{one}") for one in (award, "awd_nobody"))
+
+    assert (404, 404) == (theirs.status_code, nobodys.status_code)
+    assert theirs.get_json()["detail"].replace(award, "awd_nobody") == nobodys.get_json()["detail"]
+    assert theirs.get_json().keys() == nobodys.get_json().keys()

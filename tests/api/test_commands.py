@@ -252,6 +252,21 @@ def test_what_is_not_known_exits_with_2(college: Terminal, arguments: tuple[str,
     assert "Traceback" not in found.output
 
 
+def test_what_is_not_known_is_said_in_one_line(college: Terminal) -> None:
+    assert "Error: There is no award 'nothing'.\n" == college.run("why", "nothing").stderr.split("\r")[-1]
+
+
+def test_a_full_transcript_shows_evidence_and_history_on_the_command_line(college: Terminal) -> None:
+    done = college.take_in(files.row(), files.row(result="", outcome="", evidence_id="e2"))
+    college.answer("batches", "undo", done["batch_id"])
+
+    full, official = college.run("transcript", "lea", "--full").stdout, college.run("transcript", "lea").stdout
+
+    assert "It was voided on" in full
+    assert "filing" in full
+    assert "filing" not in official
+
+
 def test_rebuilding_gives_the_same_views(college: Terminal) -> None:
     college.take_in(files.row(), drilled())
 

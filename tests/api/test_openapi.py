@@ -112,6 +112,19 @@ def test_the_committed_description_is_that_of_the_service(service: Service) -> N
     assert COMMITTED.read_text(encoding="utf-8") == written(service)
 
 
+def test_every_field_of_a_body_says_what_it_means(service: Service) -> None:
+    shapes = service.app.extensions["openapi"]["components"]["schemas"]
+    ours = {name: one for name, one in shapes.items() if name.endswith("Body") and not name.startswith("_")}
+    silent = [
+        f"{name}.{field}"
+        for name, one in ours.items()
+        for field, described in one.get("properties", {}).items()
+        if not described.get("description")
+    ]
+
+    assert [] == silent
+
+
 def test_every_operation_says_what_it_does_and_who_may_ask(service: Service) -> None:
     for path, item in service.app.extensions["openapi"]["paths"].items():
         for operation in (item[method] for method in ("get", "post") if method in item):

@@ -55,3 +55,12 @@ def test_roles_of_nobody_and_roles_that_ended_are_refused(service: Service) -> N
     unknown = operator.post(f"/people/{operator.account}/roles", {"role": "king"})
 
     assert [404, 422, 422] == [nobody.status_code, ended.status_code, unknown.status_code]
+
+
+def test_what_nobody_is_known_by_is_neither_linked_nor_a_conflict(service: Service) -> None:
+    registrar, assessor = service.person("registrar"), service.person("assessor")
+
+    linked = registrar.post(f"/people/{assessor.account}/accounts", {"account": "lrn_nobody"})
+    declared = registrar.post(f"/people/{assessor.account}/conflicts", {"learner": "lrn_nobody"})
+
+    assert (404, 404) == (linked.status_code, declared.status_code)

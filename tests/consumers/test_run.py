@@ -273,3 +273,39 @@ def test_what_settling_records_is_not_settled_again(
     followers.catch_up()
 
     assert 1 == settled.count(LEE)
+
+
+def test_an_older_copy_of_the_log_put_back_is_followed_from_its_first_fact(tmp_path: Path) -> None:
+    before, after = College(tmp_path / "before"), College(tmp_path / "after")
+    newer = Followers(after.ledger, after.views())
+    for learner in ("lrn_mo", "lrn_may", "lrn_max"):
+        after.earn(learner, ex.MIG)
+    newer.catch_up()
+    newer.close()
+    _become_welder(before)
+
+    followers = Followers(before.ledger, after.views())  # the log was put back, what followed the newer one was not
+    followers.catch_up()
+    followers.close()
+
+    assert {ex.MIG, ex.TIG, ex.WELDER} == {one.achievement_id for one in _register_of(before, after)}
+
+
+def test_a_spoilt_file_of_positions_is_begun_anew(college: College, followers: Followers) -> None:
+    _become_welder(college)
+    followers.catch_up()
+    followers.close()
+    path = college.directory / "ledger-followers.db"
+    for beside in path.parent.glob("ledger-followers.db*"):
+        beside.write_bytes(b"no database" * 999)
+
+    again = Followers(college.ledger, college.views())
+    try:
+        assert college.ledger.store.head() == again.catch_up()
+    finally:
+        again.close()
+
+
+def _register_of(college: College, kept: College) -> list[Award]:
+    with kept.views().reading() as connection:
+        return awards(connection, college.now)

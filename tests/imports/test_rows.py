@@ -152,7 +152,8 @@ def test_a_row_of_another_length_is_refused_and_the_next_is_read() -> None:
     ("raw", "says"),
     [
         (b"", "The file is empty"),
-        (b"learner_ref,achievement\r\n", "The header lacks the column evidence_id"),
+        (b"learner_ref,achievement\r\n", "The header lacks the columns evidence_id"),
+        (";".join(COLUMNS).encode(), "parted by semicolons"),
         (results(row(), further=("mood",)), "unknown column 'mood'"),
         (results(row(), further=("result:",)), "unknown column 'result:'"),
         (results(row()).replace(b"outcome", b"outcome,outcome", 1), "stands twice"),

@@ -16,6 +16,7 @@ from ledger import Ledger, Receipt
 from ledger.errors import AlreadyRecorded, Erased, Invalid, KeyReused, Stale
 from ledger.event import Recorded
 from ledger.events import EvidenceWithdrawn
+from ledger.identities import Identities
 from ledger.keys import reveal_fact
 from ledger.learners.commands import RegisterLearner
 from ledger.private import Private
@@ -276,3 +277,29 @@ def test_making_a_ledger_that_was_broken_off_is_done_again(tmp_path: Path) -> No
 def _sealed(recorded: Recorded) -> Private | None:
     assert isinstance(recorded.fact, EvidenceWithdrawn)
     return recorded.fact.reason
+
+
+def test_a_ledger_does_not_begin_a_new_log_beside_the_keys_of_a_lost_one(tmp_path: Path) -> None:
+    settings = Settings(database=tmp_path / "ledger.db")
+    ledger = Ledger.open(settings, create=True)
+    ledger.execute(RegisterLearner(learner_id=LEE), actor=ANA)
+    ledger.close()
+    for lost in tmp_path.glob("ledger.db*"):
+        lost.unlink()
+
+    with pytest.raises(StoreUnavailable):
+        Ledger.open(settings, create=True)
+    assert not settings.database.exists()
+
+
+def test_accounts_restored_from_before_the_newest_facts_are_refused(tmp_path: Path) -> None:
+    settings = Settings(database=tmp_path / "ledger.db")
+    ledger = Ledger.open(settings, create=True)
+    account = ledger.identities.register("learner", ["S-001"])["S-001"]
+    ledger.execute(RegisterLearner(learner_id=account), actor=ANA)
+    ledger.close()
+    settings.identities.unlink()
+    Identities(settings.identities).close()
+
+    with pytest.raises(StoreUnavailable):
+        Ledger.open(settings)

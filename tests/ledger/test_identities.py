@@ -163,3 +163,14 @@ def test_when_a_key_was_last_used_is_noted(identities: Identities) -> None:
     (noted,) = [key.last_used_us for key in identities.keys()]
     identities.check_key(plain)
     assert [noted] == [key.last_used_us for key in identities.keys()] != [None]
+
+
+def test_a_ref_is_the_same_however_its_letters_are_composed_and_whatever_blanks_are_around_it(
+    identities: Identities,
+) -> None:
+    composed, decomposed, padded = "Jos\u00e9", "Jose\u0301", " Jos\u00e9 "
+
+    accounts = identities.register("learner", [composed, decomposed, padded])
+
+    assert 1 == len(set(accounts.values()))
+    assert accounts == identities.find_all("learner", [padded, decomposed, composed])

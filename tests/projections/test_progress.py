@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from ledger import events as e
 from ledger.catalogue import Catalogue
 from ledger.event import Recorded
 from projections.progress import StackProgress, progress
+from projections.wording import lasting
 from tests import examples as ex
 from tests.projections.story import SEALED, broken, completed, earned, revoked, story
 
@@ -48,6 +52,34 @@ def test_any_one_of_several_may_close_a_stack() -> None:
     assert "Any of these closes it: TIG welding or Safe working." in row.sentences
 
 
+@pytest.mark.parametrize(
+    ("rule", "missing"),
+    [
+        (ex.all_of(ex.MIG, ex.TIG), "MIG welding and TIG welding."),
+        (
+            {"all": [ex.leaf(ex.SAFETY), {"any": [ex.leaf(ex.MIG), ex.leaf(ex.TIG)]}]},
+            "Safe working and (MIG welding or TIG welding).",
+        ),
+        (TWO, "2 more of MIG welding, TIG welding and Safe working."),
+        (TWO | {"distinct_by": "area"}, "2 more of MIG welding, TIG welding and Safe working, each of another area."),
+        (
+            {"credits": 9, "of": [ex.leaf(ex.MIG), ex.leaf(ex.TIG) | {"earned_within": "P1Y6M"}]},
+            "9 more credits from MIG welding and TIG welding.",
+        ),
+    ],
+)
+def test_what_is_missing_is_said_as_the_rule_has_it(rule: dict[str, Any], missing: str) -> None:
+    catalogue = ex.catalogue_of(ex.WELDING[:12], ex.activated("rule", ex.stack(ex.WELDER, rule)))
+
+    assert f"Still missing: {missing}" == _only(story(), catalogue).sentences[-1]
+
+
+def test_durations_are_said_in_words() -> None:
+    assert "2 years" == lasting("P2Y")
+    assert "1 year, 6 months and 10 days" == lasting("P1Y6M10D")
+    assert "14 days and 12 hours" == lasting("P2WT12H")
+
+
 def test_a_held_milestone_is_shown_under_the_version_it_was_completed_under() -> None:
     later = ex.catalogue_of(ex.WELDING, ex.activated("welding", ex.stack(ex.WELDER, ex.all_of(ex.MIG)), version=2))
 
@@ -73,7 +105,11 @@ def test_a_broken_stack_says_by_when_and_what_would_keep_it() -> None:
 
     assert "at risk" == row.stage
     assert [(ex.after(50), ("mig",), ex.after(78))] == [(r.due_at, r.would_keep, r.appeal_until) for r in row.at_risk]
-    assert "Unless it is completed again, the policy (suspend) acts on 24 February 2026." in row.sentences
+    assert (
+        "This keeps it: MIG welding.",
+        "MIG welding no longer counts (revoked).",
+        "Unless it is completed again by 24 February 2026, it is suspended until that is put right.",
+    ) == row.sentences[1:]
 
 
 def test_an_appeal_about_a_break_is_shown_to_stop_the_clock() -> None:

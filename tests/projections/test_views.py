@@ -241,3 +241,18 @@ def test_progress_is_told_while_rebuilding(college: College) -> None:
     college.views().rebuild(college.ledger.store, lambda done, total: told.append((done, total)))
 
     assert (college.ledger.store.head(),) * 2 == told[-1]
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"\xff\xfe\x00", b"../elsewhere.db", b"views-x.db"])
+def test_views_whose_pointer_is_spoilt_are_built_anew(college: College, spoilt: bytes) -> None:
+    store = college.ledger.store
+    following = college.views()
+    following.catch_up(store)
+    before = following.hash()
+    following.close()
+    (following.directory / "current").write_bytes(spoilt)
+
+    restarted = college.views()
+    restarted.catch_up(store)
+
+    assert before == restarted.hash()

@@ -90,7 +90,7 @@ def test_a_loss_is_explained_with_its_cause() -> None:
     assert (
         (
             "On 25 January 2026 MIG welding, which it rests on, no longer counted (revoked); "
-            "it lapses, without fault, on 24 February 2026 unless something replaces it."
+            "unless something replaces it by 24 February 2026, it lapses, without fault."
         ),
         "MIG welding: It was revoked on 25 January 2026; two people decided so.",
         "It lapsed on 24 February 2026, without fault, because awards it rested on no longer count.",
