@@ -101,7 +101,7 @@ _ADVICE_OF: dict[type[Refused], str] = {
     errors.SecondPersonNeeded: "Let another person do it, with a key of their own.",
     errors.Recused: "Let an assessor without a conflict of interest judge it.",
     errors.HeardByJudge: "Let somebody hear the appeal who neither judged nor submitted.",
-    errors.AlreadyRecorded: "Take a new identifier for something new; to correct what is recorded, use the request for that.",
+    errors.AlreadyRecorded: "Take a new identifier for something new; correct what is recorded by its own request.",
     errors.NotApproved: "Have a second person approve the version first.",
     errors.NotDrafted: "Draft a revision first.",
     errors.FrameworkNotMet: "Check the principles that `detail` names, then approve with all of them.",

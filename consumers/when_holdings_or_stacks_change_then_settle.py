@@ -19,6 +19,7 @@ from ledger.events import (
     AchievementAwarded,
     AchievementPublished,
     AppealDecided,
+    AssessmentAmended,
     AwardDeclined,
     AwardExpired,
     AwardExtended,
@@ -41,7 +42,7 @@ SETTLER = Actor(id=SYSTEM, role="service", client="settler")
 
 ABOUT_A_LEARNER: tuple[type[Event], ...] = (
     AchievementAwarded, AwardSuspended, AwardReinstated, AwardRevoked, AwardExpired, AwardLapsed, AwardExtended,
-    AwardDeclined, AwardReviewed, AppealDecided, ComponentSubstituted,
+    AwardDeclined, AwardReviewed, AppealDecided, AssessmentAmended, ComponentSubstituted,
 )  # fmt: skip
 ABOUT_A_STACK: tuple[type[Event], ...] = (StackActivated, AchievementPublished)
 ABOUT_AN_ACHIEVEMENT: tuple[type[Event], ...] = (EndorsementWithdrawn,)

@@ -140,6 +140,10 @@ class AppealOpen(Refused):
     """An appeal about this is being heard already."""
 
 
+class AppealHeard(Refused):
+    """One decision is appealed against once."""
+
+
 class HeardByJudge(Refused):
     """An appeal is heard by somebody who had no part in the judgement."""
 

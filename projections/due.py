@@ -16,7 +16,6 @@ from ledger.events import (
     AwardExtended,
     AwardLapsed,
     AwardQueued,
-    AwardReviewed,
     AwardRevoked,
     AwardSuspended,
     StackBasisReplaced,
@@ -71,7 +70,6 @@ class DueBreaks(View):
             AwardExpired: lambda fact, _: self._close("award_id", fact.award_id),
             AwardSuspended: lambda fact, _: self._shut(fact.break_id),
             AwardQueued: self._queued,
-            AwardReviewed: lambda fact, at: self._close("award_id", self._queues.award_of(fact.queue_id, at.subject)),
             AppealDecided: self._appeal_decided,
             AwardExtended: self._extended,
         }

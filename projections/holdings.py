@@ -17,6 +17,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from ledger import events as e
+from ledger import ids
 from ledger.catalogue import Catalogue
 from ledger.event import Event, Recorded
 from ledger.stack_rule import Holding
@@ -180,6 +181,9 @@ def _amended(story: Story, fact: e.AssessmentAmended, _: Recorded) -> None:
     judged = story.judged[fact.assessment_id]
     judged.met, judged.judgements, judged.results = fact.met, fact.judgements, fact.results
     judged.amended_at = fact.effective_at
+    for award in story.awards.values():
+        if fact.met and fact.assessment_id in award.fact.basis.assessments:
+            award.results = {**award.results, **fact.results}
 
 
 def _voided(story: Story, fact: e.AssessmentVoided, _: Recorded) -> None:
@@ -208,7 +212,8 @@ def _dequeued(story: Story, fact: e.AwardDeclined | e.AwardReviewed, at: Recorde
     queued = story.queued.pop(fact.queue_id, None)
     if queued is not None and queued.award_id is not None and queued.award_id in story.awards:
         story.awards[queued.award_id].befell.append(at)
-        _settled(story, queued.award_id)
+        for break_id in [one for one in story.due if ids.derived("que", one) == fact.queue_id]:
+            story.due.pop(break_id)
 
 
 def _befell(story: Story, fact: Any, at: Recorded) -> None:

@@ -5,6 +5,7 @@ Appeals.
 - A judgement is appealed against once the evidence waits for no other.
 - It is heard by nobody who had a part in what it is about, nor by the learner, nor by the recused.
 - A result never gets worse by an appeal.
+- One decision is appealed against once.
 - While it is heard, the due dates of the award stand still; afterwards they move by its length.
 """
 
@@ -23,7 +24,7 @@ from ledger.learners.commands import DecideAppeal, LodgeAppeal
 from ledger.learners.evidence import require_evidence
 from ledger.learners.evolve import evolve
 from ledger.learners.outcome import check_results, standing
-from ledger.learners.people import compared, require_role, same
+from ledger.learners.people import achievement_of, compared, require_role, same
 from ledger.learners.record import Assessment, Award, Record
 
 
@@ -42,6 +43,7 @@ def lodge(record: Record, command: LodgeAppeal, setting: Setting) -> list[Event]
         if (other.assessment_id, other.award_id) == (command.assessment_id, command.award_id):
             msg = f"Appeal {other.appeal_id} about this is being heard."
             raise errors.AppealOpen(msg, field="appeal_id")
+    _refuse_heard(record, command)
     return [
         AppealLodged(
             effective_at=setting.now,
@@ -51,6 +53,23 @@ def lodge(record: Record, command: LodgeAppeal, setting: Setting) -> list[Event]
             award_id=command.award_id,
         )
     ]
+
+
+def _refuse_heard(record: Record, command: LodgeAppeal) -> None:
+    """One decision is appealed against once: again only when something new was decided, or lost, since."""
+    heard = record.heard.get(command.assessment_id or command.award_id or "")
+    if heard is None:
+        return
+    if command.assessment_id is not None:
+        new = record.assessments[command.assessment_id].judged_at >= heard.at
+    else:
+        award_id = command.award_id or ""
+        completion = record.completion_of(award_id)
+        broken_since = completion is not None and completion.breaks_ever > heard.breaks
+        new = broken_since or record.awards[award_id].changed_at >= heard.at
+    if not new:
+        msg = "An appeal about this was decided, and nothing has changed since."
+        raise errors.AppealHeard(msg, field="assessment_id" if command.assessment_id else "award_id")
 
 
 def decide_appeal(record: Record, command: DecideAppeal, setting: Setting) -> list[Event]:
@@ -69,7 +88,7 @@ def decide_appeal(record: Record, command: DecideAppeal, setting: Setting) -> li
     if setting.catalogue.recused(command.by, record.learner_id):
         msg = f"{command.by} declared a conflict of interest with this learner; somebody else must hear the appeal."
         raise errors.Recused(msg, field="by")
-    require_role(setting, command.by, ("adjudicator", "registrar"))
+    require_role(setting, command.by, ("adjudicator", "registrar"), _achievement(record, appeal))
     fact = AppealDecided(
         effective_at=setting.now,
         appeal_id=command.appeal_id,
@@ -111,6 +130,12 @@ def _against(record: Record, command: LodgeAppeal, setting: Setting) -> tuple[da
         msg = "This award is neither lost nor at risk; there is nothing to appeal against."
         raise errors.Invalid(msg, field="award_id")
     return award.changed_at, definition.appeal_within
+
+
+def _achievement(record: Record, appeal: AppealLodged) -> str | None:
+    about = record.assessments.get(appeal.assessment_id or "")
+    evidence = record.evidence.get(about.evidence_id) if about else None
+    return evidence.achievement_id if evidence else achievement_of(record, appeal.award_id)
 
 
 def _judges(record: Record, appeal: AppealLodged) -> tuple[str, ...]:

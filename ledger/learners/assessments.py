@@ -27,7 +27,13 @@ from ledger.events import (
 )
 from ledger.learners.awarding import Ground, award_or_queue, conclude
 from ledger.learners.commands import AmendAssessment, AssessEvidence, RecogniseLearning
-from ledger.learners.evidence import CLOCKS_DIFFER_BY, require_evidence, require_known, require_no_milestone
+from ledger.learners.evidence import (
+    CLOCKS_DIFFER_BY,
+    check_prerequisites,
+    require_evidence,
+    require_known,
+    require_no_milestone,
+)
 from ledger.learners.evolve import evolve
 from ledger.learners.outcome import check_results, judged, standing, with_levels
 from ledger.learners.people import compared, require_judge, same
@@ -86,6 +92,9 @@ def amend(record: Record, command: AmendAssessment, setting: Setting) -> list[Ev
     if not same(setting, known.assessor, command.by):
         msg = "Only the assessor who gave a judgement can amend it."
         raise errors.NotAllowed(msg, field="by")
+    if known.capacity == "appeal":
+        msg = "What an appeal decided is not amended."
+        raise errors.WorsenedByAppeal(msg, field="assessment_id")
     evidence = require_evidence(record, known.evidence_id)
     definition = setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version)
     results = with_levels(command, definition)
@@ -104,14 +113,19 @@ def amend(record: Record, command: AmendAssessment, setting: Setting) -> list[Ev
         feedback=command.feedback,
         comments=command.comments,
     )
-    return [fact, *conclude(evolve(record, fact), evidence, setting)]
+    worse = any(results.get(name, value) < value for name, value in known.results.items())
+    return [fact, *conclude(evolve(record, fact), evidence, setting, worse=worse)]
 
 
 def recognise(record: Record, command: RecogniseLearning, setting: Setting) -> list[Event]:
     """Recognise prior learning, and award the achievement on it."""
     require_known(record)
-    if command.recognition_id in record.recognitions:
-        return []
+    recognised = record.recognitions.get(command.recognition_id)
+    if recognised is not None:
+        if (recognised.achievement_id, recognised.results) == (command.achievement_id, command.results):
+            return []
+        msg = f"Recognition {command.recognition_id} is recorded already with other content."
+        raise errors.AlreadyRecorded(msg, field="recognition_id")
     version, definition = setting.catalogue.published(command.achievement_id)
     require_judge(setting, record, command.by, ("assessor", "registrar"), command.achievement_id)
     require_no_milestone(command.achievement_id, setting)
@@ -119,6 +133,7 @@ def recognise(record: Record, command: RecogniseLearning, setting: Setting) -> l
         msg = f"{command.achievement_id} does not recognise prior learning."
         raise errors.RouteClosed(msg, field="achievement_id")
     _require_free(record, command.achievement_id, setting)
+    check_prerequisites(record, command.achievement_id, version, definition, setting)
     if not all(check_results(command.results, definition)):
         msg = "A result is below its pass mark; what is recognised meets the criteria."
         raise errors.ContradictoryOutcome(msg, field="results")

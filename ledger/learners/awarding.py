@@ -28,8 +28,8 @@ class Ground(NamedTuple):
     results: dict[str, Decimal]
 
 
-def conclude(record: Record, evidence: EvidenceSubmitted, setting: Setting) -> list[Event]:
-    """Return what follows from the judgements of *evidence* as they stand."""
+def conclude(record: Record, evidence: EvidenceSubmitted, setting: Setting, *, worse: bool = False) -> list[Event]:
+    """Return what follows from the judgements of *evidence* as they stand; *worse* says that a result was lowered."""
     if evidence.evidence_id in record.withdrawn:
         return []
     definition = setting.catalogue.definition(evidence.achievement_id, evidence.achievement_version)
@@ -37,7 +37,7 @@ def conclude(record: Record, evidence: EvidenceSubmitted, setting: Setting) -> l
     award = led_to(record, evidence.evidence_id)
     given = record.assessments_of(evidence.evidence_id)
     if isinstance(award, Award):
-        return _review(record, award, setting) if now_standing != "met" and award.stands(setting.now) else []
+        return _review(record, award, setting) if (worse or now_standing != "met") and award.stands(setting.now) else []
     if now_standing == "adjudicator" and evidence.evidence_id not in record.disputed:
         return [
             AdjudicationRequested(

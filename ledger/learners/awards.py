@@ -26,7 +26,7 @@ from ledger.learners.record import Award, Record
 
 def suspend(record: Record, command: c.SuspendAward, setting: Setting) -> list[Event]:
     """Suspend an award by hand."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.award_id)
     award = require_standing(record, command.award_id, setting)
     if "hand" in award.suspensions:
         return []
@@ -43,7 +43,7 @@ def suspend(record: Record, command: c.SuspendAward, setting: Setting) -> list[E
 
 def reinstate(record: Record, command: c.ReinstateAward, setting: Setting) -> list[Event]:
     """Lift a suspension made by hand."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.award_id)
     award = require_standing(record, command.award_id, setting)
     if "hand" not in award.suspensions:
         return []
@@ -60,7 +60,7 @@ def reinstate(record: Record, command: c.ReinstateAward, setting: Setting) -> li
 
 def extend(record: Record, command: c.ExtendAward, setting: Setting) -> list[Event]:
     """Give more time; never less."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.award_id)
     award = require_standing(record, command.award_id, setting)
     if command.valid_until is None and command.due_at is None:
         msg = "Give a later valid_until, or a later due_at for the award's open break."
@@ -77,12 +77,12 @@ def extend(record: Record, command: c.ExtendAward, setting: Setting) -> list[Eve
 
 
 def renew(record: Record, command: c.RenewAward, setting: Setting) -> list[Event]:
-    """Renew a live award on newer evidence judged met."""
-    require_registrar(setting, record, command.by)
+    """Renew a live award, or one that time alone ended, on newer evidence judged met."""
+    require_registrar(setting, record, command.by, command.award_id)
     renewal = next((a for a in record.awards.values() if a.renews == command.award_id and a.ended != "voided"), None)
     if renewal is not None and renewal.basis.evidence_id == command.evidence_id:
         return []
-    award = require_standing(record, command.award_id, setting)
+    award = _renewable(record, command.award_id, setting)
     if award.suspensions:
         msg = "The award is suspended; the suspension must be lifted before it can be renewed."
         raise errors.NotLive(msg, field="award_id")
@@ -103,9 +103,19 @@ def renew(record: Record, command: c.RenewAward, setting: Setting) -> list[Event
     return [renewed]
 
 
+def _renewable(record: Record, award_id: str, setting: Setting) -> Award:
+    award = record.awards.get(award_id)
+    if award is None or award.ended not in (None, "expired") or award.stands(setting.now):
+        return require_standing(record, award_id, setting)
+    if record.held(award.achievement_id, setting.now) is not None:
+        msg = "The award has expired, and the learner holds another by now."
+        raise errors.AlreadyHeld(msg, field="award_id")
+    return award
+
+
 def substitute(record: Record, command: c.SubstituteComponent, setting: Setting) -> list[Event]:
     """Let an award stand for a component of one stack."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.award_id)
     if command.substitution_id in record.substitutions:
         return []
     award = record.awards.get(command.award_id)

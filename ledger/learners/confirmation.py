@@ -34,7 +34,7 @@ _GROUND_GONE = "What this award would rest on has changed since; decline it."
 
 def confer(record: Record, command: c.ConferAward, setting: Setting) -> list[Event]:
     """Make the award that waited for confirmation, if its ground still holds."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.queue_id)
     if record.decided.get(command.queue_id) == "awarded":
         return []
     queued = _waiting(record, command.queue_id, "confirm")
@@ -50,7 +50,7 @@ def confer(record: Record, command: c.ConferAward, setting: Setting) -> list[Eve
 
 def decline(record: Record, command: c.DeclineAward, setting: Setting) -> list[Event]:
     """Decline an award that waited for confirmation."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.queue_id)
     if record.decided.get(command.queue_id) == "declined":
         return []
     _waiting(record, command.queue_id, "confirm")
@@ -63,7 +63,7 @@ def decline(record: Record, command: c.DeclineAward, setting: Setting) -> list[E
 
 def review(record: Record, command: c.ReviewAward, setting: Setting) -> list[Event]:
     """Decide a review; a decision to revoke is the first of the two signatures that revocation takes."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.queue_id)
     if record.decided.get(command.queue_id) == command.decision:
         return []
     if command.decision == "review":

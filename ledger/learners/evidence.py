@@ -44,7 +44,7 @@ def register(record: Record, command: RegisterLearner, setting: Setting) -> list
 def waive(record: Record, command: WaivePrerequisites, setting: Setting) -> list[Event]:
     """Waive the prerequisites of an achievement that lets them be waived."""
     require_known(record)
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.achievement_id)
     _, definition = setting.catalogue.published(command.achievement_id)
     if not definition.prerequisites_waivable:
         msg = f"The prerequisites of {command.achievement_id} cannot be waived."
@@ -72,7 +72,7 @@ def submit(record: Record, command: SubmitEvidence, setting: Setting) -> list[Ev
     submitted_at = command.submitted_at or setting.now
     _check_content(command, definition)
     _check_dates(command, definition, setting)
-    prerequisites = _check_prerequisites(record, command, version, definition, setting)
+    prerequisites = check_prerequisites(record, command.achievement_id, version, definition, setting)
     return [
         EvidenceSubmitted(
             effective_at=submitted_at,
@@ -192,19 +192,20 @@ def _check_dates(command: SubmitEvidence, definition: AchievementDefinition, set
         raise errors.EvidenceTooOld(msg, field="produced_at")
 
 
-def _check_prerequisites(
-    record: Record, command: SubmitEvidence, version: int, definition: AchievementDefinition, setting: Setting
+def check_prerequisites(
+    record: Record, achievement_id: str, version: int, definition: AchievementDefinition, setting: Setting
 ) -> Literal["none", "met", "waived"]:
-    rule = setting.catalogue.achievement_version(command.achievement_id, version).prerequisites
+    """Refuse unless the prerequisites are held or were waived; say which."""
+    rule = setting.catalogue.achievement_version(achievement_id, version).prerequisites
     if rule is None:
         return "none"
     if stack_rule.complete(rule, holdings(record, setting)) is not None:
         return "met"
-    if command.achievement_id in record.waivers:
+    if achievement_id in record.waivers:
         return "waived"
     needed = ", ".join(stack_rule.achievements(rule))
     waivable = " A registrar can waive them." if definition.prerequisites_waivable else ""
-    msg = f"The prerequisites of {command.achievement_id} (from {needed}) are not held.{waivable}"
+    msg = f"The prerequisites of {achievement_id} (from {needed}) are not held.{waivable}"
     raise errors.PrerequisitesMissing(msg, field="achievement_id")
 
 

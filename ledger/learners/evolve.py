@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ledger import events as e
 from ledger.event import Event
-from ledger.learners.record import Assessment, Award, Break, Completion, Ended, Record
+from ledger.learners.record import Assessment, Award, Break, Completion, Ended, Heard, Record
 
 
 def evolve(record: Record, fact: Event) -> Record:
@@ -83,7 +83,11 @@ def _amended(record: Record, fact: e.AssessmentAmended) -> Record:
         results=fact.results,
         judged_at=fact.effective_at,
     )
-    return replace(record, assessments={**record.assessments, fact.assessment_id: amended})
+    record = replace(record, assessments={**record.assessments, fact.assessment_id: amended})
+    for award in record.awards.values():
+        if fact.met and fact.assessment_id in award.basis.assessments:
+            record = _with_award(record, replace(award, results={**award.results, **fact.results}))
+    return record
 
 
 def _assessment_voided(record: Record, fact: e.AssessmentVoided) -> Record:
@@ -133,9 +137,14 @@ def _declined(record: Record, fact: e.AwardDeclined) -> Record:
 
 
 def _reviewed(record: Record, fact: e.AwardReviewed) -> Record:
+    """A person decided on what was queued; of the breaks, on the one whose entry it was."""
     queued = record.queued.get(fact.queue_id)
     record = _decided(record, fact.queue_id, fact.decision)
-    return _breaks_decided(record, queued.award_id) if queued and queued.award_id else record
+    completion = record.completion_of(queued.award_id) if queued and queued.award_id else None
+    if completion is None:
+        return record
+    breaks = tuple(replace(b, decided=True) if b.queue_id == fact.queue_id else b for b in completion.breaks)
+    return _with_completion(record, replace(completion, breaks=breaks))
 
 
 def _completed(record: Record, fact: e.StackCompleted) -> Record:
@@ -250,10 +259,13 @@ def _appeal_lodged(record: Record, fact: e.AppealLodged) -> Record:
 
 def _appeal_decided(record: Record, fact: e.AppealDecided) -> Record:
     appeal = record.appeals[fact.appeal_id]
+    completion = record.completion_of(appeal.award_id) if appeal.award_id else None
+    heard = Heard(at=fact.effective_at, breaks=completion.breaks_ever if completion else 0)
     record = replace(
         record,
         appeals=_without(record.appeals, fact.appeal_id),
         appeals_decided={**record.appeals_decided, fact.appeal_id: fact},
+        heard={**record.heard, appeal.assessment_id or appeal.award_id or "": heard},
     )
     return _breaks_decided(record, appeal.award_id) if appeal.award_id and fact.upheld else record
 

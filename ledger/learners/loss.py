@@ -184,7 +184,7 @@ def _act(record: Record, award: Award, b: Break, setting: Setting) -> list[Event
                 AwardSuspended(effective_at=setting.now, award_id=award.award_id, cause="stack", break_id=b.break_id)
             ]
         case "review":
-            return queue_review(record, award, ids.derived("que", b.break_id), "stack broken", setting)
+            return queue_review(record, award, b.queue_id, "stack broken", setting)
         case "lapse":
             return [AwardLapsed(effective_at=setting.now, award_id=award.award_id, break_id=b.break_id)]
         case "revoke":

@@ -34,15 +34,26 @@ def require_judge(setting: Setting, record: Record, person: str, roles: tuple[Ro
     require_role(setting, person, roles, achievement_id)
 
 
-def require_registrar(setting: Setting, record: Record, person: str) -> None:
-    """Refuse unless *person* is a registrar, not the learner, and without a conflict of interest."""
+def require_registrar(setting: Setting, record: Record, person: str, about: str | None = None) -> None:
+    """
+    Refuse unless *person* is a registrar, not the learner, and without a conflict of interest.
+
+    *about* is what the decision is about, an achievement, award, request or entry of a queue: a role may be for some.
+    """
     if same(setting, person, record.learner_id):
         msg = "Nobody decides on their own awards; another registrar must."
         raise errors.OwnEvidence(msg, field="by")
     if setting.catalogue.recused(person, record.learner_id):
         msg = f"{person} declared a conflict of interest with this learner; another registrar must."
         raise errors.Recused(msg, field="by")
-    require_role(setting, person, ("registrar",))
+    require_role(setting, person, ("registrar",), achievement_of(record, about))
+
+
+def achievement_of(record: Record, about: str | None) -> str | None:
+    """Return the achievement that an award, request or entry of a queue is about; else *about* itself."""
+    request = record.requests.get(about or "")
+    found = record.awards.get(request.award_id if request else about or "") or record.queued.get(about or "")
+    return found.achievement_id if found else about
 
 
 def compared(setting: Setting, *accounts: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from ledger import events as e
+from ledger import ids
 from ledger.definition import Cause, Policy
 
 Ended = Literal["expired", "revoked", "lapsed", "renewed", "voided"]
@@ -81,9 +82,21 @@ class Break(State, frozen=True, kw_only=True):
     decided: bool = False
 
     @property
+    def queue_id(self) -> str:
+        """The entry in the review queue that the break leads to, if its policy is to review."""
+        return ids.derived("que", self.break_id)
+
+    @property
     def threatens(self) -> bool:
         """Whether something may follow from it yet."""
         return bool(self.lost) and not self.decided
+
+
+class Heard(State, frozen=True, kw_only=True):
+    """When an appeal about something was decided, and how many breaks its stack had had by then."""
+
+    at: datetime
+    breaks: int
 
 
 class Completion(State, frozen=True, kw_only=True):
@@ -119,6 +132,7 @@ class Record(State, frozen=True, kw_only=True):
     substitutions: dict[str, e.ComponentSubstituted] = {}
     appeals: dict[str, e.AppealLodged] = {}
     appeals_decided: dict[str, e.AppealDecided] = {}
+    heard: dict[str, Heard] = {}
     requests: dict[str, e.RevocationRequested] = {}
 
     def held(self, achievement_id: str, now: datetime) -> Award | None:

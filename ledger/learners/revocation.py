@@ -13,13 +13,13 @@ from ledger.events import AwardRevoked, RevocationRequested
 from ledger.learners import commands as c
 from ledger.learners.awards import require_standing
 from ledger.learners.consequences import consequences
-from ledger.learners.people import require_registrar, same
+from ledger.learners.people import require_registrar, require_role, same
 from ledger.learners.record import Record
 
 
 def request_revocation(record: Record, command: c.RequestRevocation, setting: Setting) -> list[Event]:
     """Sign first for a revocation and for what falls with it; asking again renews the list."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.award_id)
     require_standing(record, command.award_id, setting)
     falls = consequences(record, command.award_id, setting)
     known = record.requests.get(command.request_id)
@@ -42,7 +42,7 @@ def request_revocation(record: Record, command: c.RequestRevocation, setting: Se
 
 def revoke(record: Record, command: c.RevokeAward, setting: Setting) -> list[Event]:
     """Sign second and revoke, if what falls with the award is still what the first person signed."""
-    require_registrar(setting, record, command.by)
+    require_registrar(setting, record, command.by, command.request_id)
     request = record.requests.get(command.request_id)
     if request is None:
         if record.decided.get(command.request_id) == "revoked":
@@ -52,7 +52,8 @@ def revoke(record: Record, command: c.RevokeAward, setting: Setting) -> list[Eve
     if same(setting, request.requested_by, command.by):
         msg = "Who asked for the revocation cannot be the second person as well."
         raise errors.SecondPersonNeeded(msg, field="by")
-    require_standing(record, request.award_id, setting)
+    award = require_standing(record, request.award_id, setting)
+    require_role(setting, request.requested_by, ("registrar",), award.achievement_id)
     if consequences(record, request.award_id, setting) != request.consequences:
         msg = "What falls with this award has changed since the first person signed; ask for the revocation again."
         raise errors.ConsequencesChanged(msg, field="request_id")

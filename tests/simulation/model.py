@@ -29,6 +29,7 @@ class Learner:
     completions: list[Completion] = field(default_factory=list)
     queue: list[Waiting] = field(default_factory=list)
     appeals: dict[str, Appeal] = field(default_factory=dict)
+    heard: dict[Award | tuple[str, str] | None, tuple[datetime, int]] = field(default_factory=dict)
 
     def settle(self, now: datetime) -> None:
         stacking.settle(self, now)
@@ -60,6 +61,8 @@ class Learner:
 
     def amend(self, evidence: Evidence, who: str, met: bool, now: datetime) -> None:
         judgement = evidence.judgements[who]
+        if judgement.role == "appeal":
+            raise No  # what an appeal decided stands
         if judgement.met != met:
             judgement.met, judgement.at = met, now
             self.conclude(evidence, now)
@@ -97,7 +100,7 @@ class Learner:
     def held(self, achievement: str, now: datetime) -> Award | None:
         return next((a for a in self.awards if a.achievement == achievement and a.stands(now)), None)
 
-    def wait(self, queue: str, achievement: str, **about: Evidence | Completion | Award) -> None:
+    def wait(self, queue: str, achievement: str, **about: Evidence | Completion | Award | Break) -> None:
         self.queue.append(Waiting(queue, achievement, **about))  # type: ignore[arg-type]
 
     # What registrars do
@@ -124,7 +127,8 @@ class Learner:
         self.queue.remove(waiting)
         award = waiting.award
         if award:
-            self.decide_breaks(award)
+            if isinstance(waiting.broken, Break):
+                waiting.broken.decided = True
             if award.stands(now) and decision == "suspend":
                 award.suspend("hand", now)
             elif award.stands(now) and decision == "lapse":
@@ -154,7 +158,8 @@ class Learner:
     def renew(self, award: Award, evidence: Evidence, now: datetime) -> None:
         if any(a.renews is award and a.evidence is evidence and a.ended != "voided" for a in self.awards):
             return
-        self.must_stand(award, now)
+        if award.ended not in (None, "expired") or self.held(award.achievement, now) not in (None, award):
+            raise No
         fits = evidence.achievement == award.achievement and evidence.standing() == "met" and not evidence.withdrawn
         if not fits or award.suspended or self.led_somewhere(evidence):
             raise No
@@ -219,10 +224,18 @@ class Learner:
                 raise No
             since = self.evidence[appeal.about[0]].judgements[appeal.about[1]].at
         same = any((a.award, a.about) == (award, appeal.about) for a in self.appeals.values())
-        if same or now > since + APPEAL_WITHIN:
+        if same or now > since + APPEAL_WITHIN or not self.is_new(appeal, award.changed if award else since):
             raise No
         appeal.since = now
         self.appeals[appeal.name] = appeal
+
+    def is_new(self, appeal: Appeal, changed: datetime) -> bool:
+        """Whether none about it was decided, or something happened since."""
+        heard_at, broken = self.heard.get(appeal.award or appeal.about, (changed, 0))
+        return changed >= heard_at or self.times_broken(appeal.award) > broken
+
+    def times_broken(self, milestone: Award | None) -> int:
+        return sum(c.times_broken for c in self.completions if milestone and c.award is milestone)
 
     def hear(self, appeal: Appeal, by: str, upheld: bool, now: datetime) -> None:
         evidence = self.evidence.get(appeal.about[0]) if appeal.about else None
@@ -234,6 +247,7 @@ class Learner:
                 self.conclude(evidence, now)
         del self.appeals[appeal.name]
         award, since = appeal.award, appeal.since or now
+        self.heard[award or appeal.about] = now, self.times_broken(award)
         if award and upheld:
             self.decide_breaks(award)
             if award.ended in ("revoked", "lapsed") and not self.held(award.achievement, now):

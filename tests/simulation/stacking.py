@@ -52,6 +52,7 @@ class Completion:
     award: Award | None = None
     declined: str | None = None
     breaks: list[Break] = field(default_factory=list)
+    times_broken: int = 0
     reviewed: set[int] = field(default_factory=set)
 
     def is_open(self, now: datetime) -> bool:
@@ -99,6 +100,7 @@ def follow(learner: Learner, completion: Completion, now: datetime) -> bool:
         if new:
             policy, grace = stack.loss[cause]
             completion.breaks.append(Break(new, cause, policy, now + grace))
+            completion.times_broken += 1
             return True
     return act(learner, award, completion, now)
 
@@ -117,7 +119,7 @@ def act(learner: Learner, award: Award, completion: Completion, now: datetime) -
             if one.lost and not (one.decided or one.acted) and one.due <= now and one.policy != "keep":
                 one.acted = True
                 if one.policy == "review":
-                    learner.wait("review", award.achievement, award=award)
+                    learner.wait("review", award.achievement, award=award, broken=one)
                 elif one.policy == "suspend":
                     award.suspend("stack", now)
                 else:

@@ -113,6 +113,7 @@ class Waiting:
     evidence: Evidence | None = None
     completion: Completion | None = None
     award: Award | None = None
+    broken: object = None
 
     def what(self) -> tuple[str | None, ...]:
         evidence, award = self.evidence.id if self.evidence else None, self.award.id if self.award else None

@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ledger import errors
-from ledger.events import AwardQueued, ConflictDeclared, NoticeGiven
+from ledger.events import AwardQueued, ConflictDeclared, EvidenceAssessed, NoticeGiven
 from ledger.learners import commands as c
 from tests.ledger.learners.story import ANA, WHY, Story, micro, story
 from tests.ledger.learners.test_milestones import SAFETY, WELDING, maker, on_loss
@@ -225,3 +225,32 @@ def test_an_appeal_is_heard_neither_by_who_recorded_the_evidence_nor_by_the_recu
 
     told.refused(decide(upheld=True, by="rae"), errors.HeardByJudge)
     told.refused(decide(upheld=True, by="jo"), errors.Recused)
+
+
+def test_one_decision_is_appealed_against_once() -> None:
+    told = failed()
+    told.do(lodge("asm_evd_1_tom"))
+    told.later("P1D").do(decide(upheld=False))
+
+    told.refused(lodge("asm_evd_1_tom", appeal_id="app_2"), errors.AppealHeard)
+
+
+def test_a_dismissed_appeal_does_not_stop_the_clock_again() -> None:
+    told, award_id = at_risk()
+    told.later("P1D").do(lodge(award_id=award_id))
+    told.later("P1D").do(decide(upheld=False))
+
+    told.refused(lodge(award_id=award_id, appeal_id="app_2"), errors.AppealHeard)
+
+
+def test_what_an_appeal_decided_is_not_amended() -> None:
+    told = failed()
+    told.do(lodge("asm_evd_1_tom"))
+    told.do(decide(upheld=True, score=52))
+    decided = told.last(EvidenceAssessed).assessment_id
+
+    amend = c.AmendAssessment(
+        learner_id=ANA, assessment_id=decided, by="jo", reason=WHY, results={"score": Decimal(10)}
+    )
+
+    told.refused(amend, errors.WorsenedByAppeal)

@@ -8,6 +8,7 @@ import pytest
 
 from ledger import errors, events
 from ledger.definition import Criteria, Criterion, Level, ResultDescription
+from ledger.event import Event
 from ledger.events import (
     AchievementAwarded,
     AdjudicationRequested,
@@ -17,7 +18,7 @@ from ledger.events import (
     PriorLearningRecognised,
 )
 from ledger.learners import commands as c
-from tests.ledger.learners.story import ANA, START, WHY, Story, assessment, badge, evidence, micro, story
+from tests.ledger.learners.story import ANA, START, WHY, Story, all_of, assessment, badge, evidence, micro, story
 
 
 def test_the_award_follows_the_judgement_in_the_same_append() -> None:
@@ -311,7 +312,7 @@ def test_every_time_an_award_loses_its_judgement_a_person_looks_at_it() -> None:
         (events.ConflictDeclared(effective_at=START, learner=ANA), errors.Recused),
     ],
 )
-def test_who_may_judge_no_more_amends_no_more(fact: events.Event, error: type[errors.Refused]) -> None:
+def test_who_may_judge_no_more_amends_no_more(fact: Event, error: type[errors.Refused]) -> None:
     told = story({"welding": micro("welding")})
     evidence_id = told.submit("welding")
     told.assess(evidence_id, score=10)
@@ -345,3 +346,18 @@ def test_a_percentage_lies_between_none_and_all(score: int) -> None:
     told = story({"welding": micro("welding")})
 
     told.refused(assessment(told.submit("welding"), score=score), errors.IncompleteJudgement)
+
+
+def test_prior_learning_needs_the_prerequisites_too() -> None:
+    told = story({"basics": micro("basics"), "welding": micro("welding", prerequisites=all_of("basics"))})
+    recognise = c.RecogniseLearning(learner_id=ANA, recognition_id="r", achievement_id="welding", by="tom", source=WHY)
+
+    told.refused(recognise, errors.PrerequisitesMissing)
+
+
+def test_a_recognition_is_not_overwritten() -> None:
+    told = story({"welding": micro("welding"), "other": micro("other")})
+    told.do(c.RecogniseLearning(learner_id=ANA, recognition_id="r", achievement_id="welding", by="tom", source=WHY))
+    other = c.RecogniseLearning(learner_id=ANA, recognition_id="r", achievement_id="other", by="tom", source=WHY)
+
+    told.refused(other, errors.AlreadyRecorded)

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from ledger import errors
 from ledger.events import (
     AchievementAwarded,
+    AchievementEndorsed,
     AwardExtended,
     AwardQueued,
     AwardRevoked,
     ConflictDeclared,
+    EndorsementWithdrawn,
     RevocationRequested,
+    RoleGranted,
+    RoleWithdrawn,
 )
 from ledger.learners import commands as c
 from tests.ledger.learners.story import ANA, START, WHY, Story, all_of, badge, evidence, micro, stack, story
@@ -267,3 +272,81 @@ def test_a_registrar_with_a_conflict_of_interest_decides_nothing_about_the_learn
     told.happen("person-rae", ConflictDeclared(effective_at=told.now, learner=ANA))
 
     told.refused(c.SuspendAward(learner_id=ANA, award_id=award, by="rae", reason=WHY), errors.Recused)
+
+
+def test_a_decision_to_keep_is_about_what_was_queued_and_nothing_else() -> None:
+    told = story(
+        {**MICROS, **BADGES}, stacks={"maker-stack": stack("maker", all_of(WELDING, SAFETY), on_loss("lapse", "P30D"))}
+    )
+    endorsed = AchievementEndorsed(effective_at=START, endorsement_id="end_1", version=1, partner="p", statement="s")
+    told.happen("achievement-maker", endorsed)
+    told.earn(WELDING, SAFETY)
+    told.revoke(SAFETY)
+    told.happen("achievement-maker", EndorsementWithdrawn(effective_at=START, endorsement_id="end_1", reason="r"))
+    told.settle()
+    queue_id = told.last(AwardQueued).queue_id
+
+    told.do(c.ReviewAward(learner_id=ANA, queue_id=queue_id, by="rae", decision="keep", reason=WHY))
+
+    told.later("P30D").settle()
+    assert told.lacks("maker")
+
+
+def test_who_signed_first_must_still_be_a_registrar() -> None:
+    told = maker()
+    told.earn(WELDING)
+    told.do(request(told, WELDING))
+    told.happen("person-rae", RoleWithdrawn(effective_at=told.now, role="registrar", withdrawn_by="rob"))
+
+    told.refused(c.RevokeAward(learner_id=ANA, request_id="req_x", by="rob"), errors.NotAllowed)
+
+
+def test_a_registrar_for_some_achievements_decides_on_those_alone() -> None:
+    told = maker()
+    granted = RoleGranted(effective_at=told.now, role="registrar", granted_by="rob", achievements=(SAFETY,))
+    told.happen("person-ron", granted)
+    told.earn(WELDING, SAFETY)
+
+    def suspend(achievement: str) -> c.SuspendAward:
+        award_id = told.holds(achievement).award_id
+        return c.SuspendAward(learner_id=ANA, award_id=award_id, by="ron", reason=WHY)
+
+    told.refused(suspend(WELDING), errors.NotAllowed)
+    told.do(suspend(SAFETY))
+
+    assert not told.holds(SAFETY).live(told.now)
+
+
+def graded(at_least: int) -> Story:
+    rule = {"all": [{"achievement": WELDING, "min_result": at_least}, {"achievement": SAFETY}]}
+    return story({**MICROS, **BADGES}, stacks={"maker-stack": stack("maker", rule, on_loss("revoke"))})
+
+
+def amend(told: Story, score: int) -> None:
+    told.later("P1D").do(
+        c.AmendAssessment(
+            learner_id=ANA, assessment_id="asm_evd_1_tom", by="tom", reason=WHY, results={"score": Decimal(score)}
+        )
+    )
+    told.settle()
+
+
+def test_a_result_raised_by_amendment_counts_for_stacks() -> None:
+    told = graded(at_least=90)
+    told.earn(WELDING, SAFETY)
+    assert told.lacks("maker")
+
+    amend(told, 95)
+
+    assert not told.lacks("maker")
+
+
+def test_a_result_lowered_by_amendment_is_reviewed_and_takes_nothing() -> None:
+    told = graded(at_least=70)
+    told.earn(WELDING, SAFETY)
+
+    amend(told, 60)
+
+    assert "assessment amended" == told.last(AwardQueued).reason
+    assert {"score": Decimal(60)} == told.holds(WELDING).results
+    assert not told.lacks("maker")

@@ -484,3 +484,20 @@ def test_a_milestone_that_a_person_let_lapse_needs_a_person() -> None:
 
     assert told.lacks("maker")
     assert "confirm" == told.last(AwardQueued).queue
+
+
+def test_an_award_that_time_ended_is_renewed_on_evidence_judged_before_or_after() -> None:
+    told = story(
+        {**MICROS, SAFETY: micro(SAFETY, valid_for="P1Y"), **BADGES},
+        stacks={"maker-stack": stack("maker", all_of(WELDING, SAFETY), OnLoss(expired=LossPolicy(policy="suspend")))},
+    )
+    told.earn(WELDING, SAFETY)
+    old = told.holds(SAFETY).award_id
+    told.later("P6M").assess(told.submit(SAFETY))
+    told.later("P7M").settle()
+    assert not told.holds("maker").live(told.now)
+
+    told.do(c.RenewAward(learner_id=ANA, award_id=old, evidence_id="evd_3", by="rae"))
+    told.settle()
+
+    assert told.holds("maker").live(told.now)
