@@ -27,6 +27,7 @@ from api.resources import (
     imports,
     issuer,
     learners,
+    me,
     people,
     queues,
     stacks,
@@ -42,7 +43,7 @@ from projections.views import Views
 VERSION = "1.0.0"
 RESOURCES = (
     achievements, stacks, frameworks, issuer, people, learners, evidence, appeals,
-    awards, queues, imports, batches, stats, health,
+    awards, queues, imports, batches, stats, me, health,
 )  # fmt: skip
 _HEADERS = {
     "Content-Security-Policy": (

@@ -2,15 +2,16 @@
 `Idempotency-Key`: the same POST sent again records nothing twice and is answered as the first time.
 
 The key is kept in the same append as the facts (`Ledger.execute(key=…)`), per principal.
-What a POST brings into being gets an identifier derived from principal and key,
-so that a repetition is the same command with the same identifiers, also after a crash.
+What a POST brings into being gets an identifier derived from principal and key under the ledger's own secret,
+so that a repetition is the same command with the same identifiers, also after a crash, and nobody can choose one:
+which evidence is moderated follows from its identifier.
 """
 
 from __future__ import annotations
 
 import re
 
-from flask import request
+from flask import current_app, request
 
 from api.auth import principal
 from api.paths import FieldError
@@ -36,7 +37,11 @@ def key() -> str | None:
 def identifier(prefix: str) -> str:
     """Name what this request brings into being: derived from its key, or random without one."""
     given = key()
-    return ids.new(prefix) if given is None else ids.derived(prefix, principal().account, given)
+    if given is None:
+        return ids.new(prefix)
+    named = f"{prefix}\x1f{principal().account}\x1f{given}"
+    digest: bytes = current_app.extensions["ledger"].keys.fingerprint(named.encode())
+    return f"{prefix}_{digest.hex()[:30]}"
 
 
 def expected() -> int | None:

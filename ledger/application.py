@@ -33,12 +33,13 @@ from ledger.settings import Settings
 from ledger.sqlite_store import SQLiteStore, holds_ledger
 from ledger.store import Append, CatalogueMoved, KeyedReceipt, Store, StoreUnavailable, is_reference
 
-__all__ = ["Ledger", "Receipt", "utc_now"]
+__all__ = ["Ledger", "Receipt", "refuse_stale", "utc_now"]
 
 _ATTEMPTS = 50
 _LANES = 64
 _LOOKED_AT = 500
 _MADE = re.compile(r"lrn_[0-9a-f]{30}")
+_MANY = "requests-of_many_commands"  # under which receipts are kept that are about no one stream
 _CONFLICT = "Others kept changing the same record; nothing was recorded, try again."
 _canonical = msgspec.json.Encoder(order="sorted").encode
 
@@ -117,7 +118,7 @@ class Ledger:
                 facts: list[Event] = []
                 refusal: Refused | None = None
                 try:
-                    _refuse_stale(known, expect)
+                    refuse_stale(known.position, expect)
                     facts = self._deciding.decide(rules, known, command, setting)
                 except Refused as broken:
                     refusal = broken
@@ -156,6 +157,23 @@ class Ledger:
             attempts = 0 if found else attempts + 1
         answers |= {number: errors.RecordConflict(_CONFLICT) for number in left}
         return [answers[number] for number in range(len(answers))]
+
+    def repeated(self, command: Command, *, actor: Actor, key: str | None) -> Receipt | None:
+        """Return the first answer to *command* under *key*, if it was carried out; KeyReused if that was another."""
+        _, stream = self._deciding.route(command)
+        return None if key is None else self._repeated(self._request(command, actor, key, stream))
+
+    def answered(self, request: bytes, *, actor: Actor, key: str) -> str | None:
+        """Return what was answered to a *request* of many commands, if it was; KeyReused if the key names another."""
+        first = self._first(KeyedReceipt(actor.id, key, self.keys.fingerprint(request), _MANY))
+        return first and first.status
+
+    def keep_answer(self, request: bytes, answer: str, *, actor: Actor, key: str) -> None:
+        """Keep what is answered to a *request* of many commands; nothing personal, for it is kept as it is."""
+        receipt = KeyedReceipt(actor.id, key, self.keys.fingerprint(request), _MANY, status=answer)
+        (placed,) = self.store.append([Append(_MANY, 0, (), receipt)], now=self.now(), catalogue_position=None)
+        if placed is None:
+            self._first(receipt)
 
     def now(self) -> datetime:
         """Return the instant by the ledger's clock, which never goes back."""
@@ -212,16 +230,20 @@ class Ledger:
 
     def _repeated(self, request: KeyedReceipt) -> Receipt | None:
         """Return the first answer to *request* if it was carried out; KeyReused if that was another."""
-        first = self.store.receipt(request.principal, request.key)
+        first = self._first(request)
         if first is None:
             return None
-        if first.request_hash != request.request_hash:
-            msg = "This idempotency key was used for another request; use a new one."
-            raise errors.KeyReused(msg)
         recorded = tuple(range(first.position - first.recorded + 1, first.position + 1))
         return Receipt(
             stream=first.stream, version=first.version, position=first.position, recorded=recorded, repeated=True
         )
+
+    def _first(self, request: KeyedReceipt) -> KeyedReceipt | None:
+        first = self.store.receipt(request.principal, request.key)
+        if first is not None and first.request_hash != request.request_hash:
+            msg = "This idempotency key was used for another request; use a new one."
+            raise errors.KeyReused(msg)
+        return first
 
 
 def _refuse_older_keys(store: Store, keys: LearnerKeys, settings: Settings) -> None:
@@ -255,8 +277,9 @@ def _refuse_lost_log(keys: LearnerKeys, settings: Settings) -> None:
         raise StoreUnavailable(msg)
 
 
-def _refuse_stale(known: Known, expect: int | None) -> None:
-    if expect is not None and known.position > expect:
+def refuse_stale(position: int, expect: int | None) -> None:
+    """Raise Stale if something stands at *position*, later than what the person saw."""
+    if expect is not None and position > expect:
         msg = "The record has changed since you saw it; look again, then decide."
         raise errors.Stale(msg)
 

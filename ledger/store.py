@@ -54,7 +54,8 @@ class KeyedReceipt(NamedTuple):
     The answer to a command that carried an idempotency key, kept so that repetition can be answered the same.
 
     In an append with facts, `version`, `position` and `recorded` are set by the store;
-    `recorded` counts the facts, which stand at the positions up to `position`.
+    `recorded` counts the facts, which stand at the positions up to `position`. `status` is `done`; of a request that
+    is many commands, what was answered.
     """
 
     principal: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import traceback
 
 import click
@@ -14,6 +15,7 @@ from ledger.settings import UnusableSettings
 from ledger.store import StoreUnavailable
 
 UNUSABLE, DISPROVEN, UNCHECKED = 2, 3, 4
+_WORD = re.compile(r"[a-z]+['a-z]*(?=[\s,;]|$)")
 
 
 class Fault(click.ClickException):
@@ -48,7 +50,8 @@ def explained(error: Exception) -> Fault:
 
 
 def _sentence(text: str) -> str:
-    return _ended(text[:1].upper() + text[1:])
+    """Begin with a capital, unless it is the name of a file or a field that begins."""
+    return _ended(text[:1].upper() + text[1:] if _WORD.match(text) else text)
 
 
 def _ended(text: str) -> str:

@@ -64,7 +64,7 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
     """Record evidence and judgements from FILE (CSV), as one batch that can be undone."""
     import msgspec
 
-    from api.commands.opening import opened
+    from api.commands.opening import opened, refuse_report
     from api.commands.output import show_json
     from api.commands.progress import progress
     from api.imports.results import import_results, preview_results, read_file, readable
@@ -75,6 +75,8 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
         readable(raw)
     except UnusableFile as error:
         raise UnusableFile(f"{file.name}: {error}") from None
+    if report is not None:
+        refuse_report(report, file)
     with opened(create=not dry_run) as at:
         found = read_file(raw, at.ledger.catalogue())
         rows, refused = len(found.rows), len(found.refused)

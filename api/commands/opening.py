@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from api.commands.faults import Unusable
@@ -76,6 +77,28 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
 def there_is_one() -> bool:
     """Whether there is a ledger where the options or the environment say."""
     return holds_ledger(Settings.from_environment(database=database()).database)
+
+
+def refuse_report(report: Path, source: Path) -> None:
+    """Raise `Unusable` where writing *report* would overwrite *source* or a file of the ledger, or cannot be done."""
+    settings = Settings.from_environment(database=database())
+    logs = (settings.database, settings.keys, settings.identities, settings.followers)
+    files = [Path(f"{log}{ending}") for log in logs for ending in ("", "-wal", "-shm", "-journal")]
+    if _is(report, source):
+        raise Unusable(f"The report would overwrite {source}; name another file.")
+    if any(_is(report, own) for own in (*files, settings.kek_file)) or _is_within(report, settings.views):
+        raise Unusable(f"The report would overwrite {report}, a file of the ledger; name another.")
+    if not report.resolve().parent.is_dir():
+        raise Unusable(f"There is no directory {report.parent} for the report.")
+
+
+def _is(one: Path, other: Path) -> bool:
+    """Whether both name one file, also through links, and also where it is not there yet."""
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+
+
+def _is_within(file: Path, directory: Path) -> bool:
+    return file.resolve().is_relative_to(directory.resolve())
 
 
 def learner_id(ledger: Ledger, ref: str) -> str:

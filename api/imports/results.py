@@ -20,6 +20,7 @@ from api.imports.recording import Preview, Recording
 from api.imports.rehearsal import COMMAND_LINE
 from api.imports.rows import Reported, Row, read, readable
 from api.problems import kebab
+from api.schemas.imports import ALREADY_RECORDED
 from ledger import ids
 from ledger.application import Ledger
 from ledger.batches import RecordBatch
@@ -120,7 +121,7 @@ def _reported(row: Row, answer: bool | Refused) -> Reported:
         return Reported(row.line, kebab(type(answer).__name__), answer.detail)
     if answer:
         return Reported(row.line, "recorded", "")
-    return Reported(row.line, "repeated", "This was recorded before.")
+    return Reported(row.line, "repeated", ALREADY_RECORDED)
 
 
 def _outcome(file: File, reports: list[Reported], position: int, *, batch_id: str | None) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, current_app
 
+from api import idempotency
 from api.acting import ledger, receipted
 from api.answers import Page, answer, described
 from api.auth import actor, demand_of, principal, second_person
@@ -58,6 +59,8 @@ def undo(batch_id: str) -> Response:
         by=principal().account,
         approved_by=second.account if second else None,
         actor=actor(),
+        key=idempotency.key(),
+        expect=idempotency.expected(),
     )
     current_app.extensions["catch_up"]()
     return receipted(receipt, batch_id, f"/batches/{batch_id}")

@@ -1,12 +1,20 @@
-"""Imports: results as one CSV file, a catalogue as one JSON file. Both are idempotent by their content."""
+"""
+Imports: results as one CSV file, a catalogue as one JSON file. Both are idempotent by their content.
+
+An import is many commands: under an `Idempotency-Key` its answer is kept whole, but for the reports of rows, which name
+learners; they are made anew. `If-Match` names the position of the log, for a catalogue that of definitions and people.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVar
 
+import msgspec
 from flask import Response, current_app, request
 
-from api.acting import ledger
+from api import idempotency
+from api.acting import REPLAYED, ledger
 from api.answers import answer, described
 from api.auth import actor, demand_of, principal, second_person
 from api.door import IMPORT_MAX, SECOND_PERSON, Door
@@ -18,10 +26,13 @@ from api.problems import Problem
 from api.problems import answer as problem_answer
 from api.schemas.imports import CatalogueImported, ResultsImported
 from api.schemas.reading import ImportSchema
+from ledger.application import refuse_stale
 from ledger.errors import SecondPersonNeeded, Unknown
 from ledger.identities import Principal
 
 blueprint = Door("imports", __name__, description="Whole files at once, previewed, reported row by row.")
+_ONE_AT_A_TIME = Lock()
+T = TypeVar("T", bound=msgspec.Struct)
 _CSV = {"text/csv": {"schema": {"type": "string", "description": "UTF-8, with a header line."}}}
 _JSON = {"application/json": {"schema": {"$ref": "#/components/schemas/CatalogueFile"}}}
 
@@ -41,9 +52,16 @@ def results(query: dict[str, Any]) -> Response:
     file = read_file(raw, ledger().catalogue())
     if query["dry_run"] == "true":
         return answer(ResultsImported.of(preview_results(ledger(), file, actor=actor())))
-    outcome = import_results(ledger(), file, actor=actor())
+    with _ONE_AT_A_TIME:
+        kept = _kept(raw, ResultsImported)
+        if kept is not None:
+            now = ResultsImported.of(preview_results(ledger(), file, actor=actor()))
+            return _again(kept.with_reports(now.reports), kept.position)
+        refuse_stale(ledger().store.head(), idempotency.expected())
+        done = ResultsImported.of(import_results(ledger(), file, actor=actor()))
+        _keep(raw, msgspec.structs.replace(done, reports=[]))
     current_app.extensions["catch_up"]()
-    return answer(ResultsImported.of(outcome), position=outcome.position)
+    return answer(done, position=done.position)
 
 
 @blueprint.post("/imports/catalogue")
@@ -57,13 +75,43 @@ def catalogue() -> Response:
         raise SecondPersonNeeded("A second person approves a catalogue: send their key in Second-Authorization.")
     demand_of(second, "imports.catalogue")
     by, approved_by = _ref(principal()), _ref(second)
-    imported = import_catalogue(ledger(), raw, name="catalogue.json", by=by, approved_by=approved_by, actor=actor())
+    signed = second.account.encode() + b"\n" + raw
+    with _ONE_AT_A_TIME:
+        kept = _kept(signed, CatalogueImported)
+        if kept is not None:
+            return _again(kept, kept.position)
+        refuse_stale(ledger().store.reference_head(), idempotency.expected())
+        imported = import_catalogue(ledger(), raw, name="catalogue.json", by=by, approved_by=approved_by, actor=actor())
+        done = CatalogueImported(
+            achievements=imported.achievements, stacks=imported.stacks,
+            new_versions=imported.new_versions, position=imported.position,
+        )  # fmt: skip
+        _keep(signed, done)
     current_app.extensions["catch_up"]()
-    done = CatalogueImported(
-        achievements=imported.achievements, stacks=imported.stacks,
-        new_versions=imported.new_versions, position=imported.position,
-    )  # fmt: skip
     return answer(done, position=imported.position)
+
+
+def _kept(sent: bytes, kind: type[T]) -> T | None:
+    """Return what was answered when the same was sent under the same key, or None."""
+    key = idempotency.key()
+    found = None if key is None else ledger().answered(_named(sent), actor=actor(), key=key)
+    return None if found is None else msgspec.json.decode(found, type=kind)
+
+
+def _keep(sent: bytes, done: msgspec.Struct) -> None:
+    key = idempotency.key()
+    if key is not None:
+        ledger().keep_answer(_named(sent), msgspec.json.encode(done).decode(), actor=actor(), key=key)
+
+
+def _named(sent: bytes) -> bytes:
+    return request.path.encode() + b"\n" + sent
+
+
+def _again(document: msgspec.Struct, position: int) -> Response:
+    response = answer(document, position=position)
+    response.headers[REPLAYED] = "true"
+    return response
 
 
 def _body(media: set[str], name: str) -> bytes:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+ALREADY_RECORDED = "This was recorded before."
+
 if TYPE_CHECKING:
     from api.imports.results import Outcome
 
@@ -38,6 +40,19 @@ class ResultsImported(msgspec.Struct, frozen=True, kw_only=True):
             repeated=outcome.repeated, refused=outcome.refused, learners=outcome.learners, position=outcome.position,
             reports=[RowReport(line=line, code=code, sentence=sentence) for line, code, sentence in outcome.reports],
         )  # fmt: skip
+
+    def with_reports(self, reports: list[RowReport]) -> ResultsImported:
+        """
+        Return this answer with the reports of its rows made anew.
+
+        A row that is recorded now was either new the first time or repeated; where both were, it is called repeated.
+        """
+        code, sentence = ("repeated", ALREADY_RECORDED) if self.repeated else ("recorded", "")
+        rows = [
+            RowReport(line=row.line, code=code, sentence=sentence) if row.code in ("recorded", "repeated") else row
+            for row in reports
+        ]
+        return msgspec.structs.replace(self, reports=rows)
 
 
 class CatalogueImported(msgspec.Struct, frozen=True, kw_only=True):

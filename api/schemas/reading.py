@@ -40,6 +40,8 @@ def _end_of(text: str) -> datetime:
 class Moment(Text):
     """A position in the log, an instant with its offset, or a date, taken at its end in UTC."""
 
+    wanted = "must be a position, a date such as 2026-03-01, or an instant such as 2026-03-01T09:30:00Z"
+
     def __init__(self, **rest: Any) -> None:
         described = "A position in the log, an ISO 8601 instant with its offset, or a date, taken at its end in UTC."
         super().__init__(
@@ -58,7 +60,7 @@ class Moment(Text):
             # An unescaped + of an offset reaches us as a blank.
             return instant(re.sub(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)", "+", text))
         except ValueError as error:
-            raise ValidationError(f"must be a position, or {str(error).removeprefix('must be ')}") from None
+            raise ValidationError(self.wanted if str(error).startswith("must be") else str(error)) from None
 
     def _validate(self, value: Any) -> None:
         """Checked as text already."""
@@ -66,6 +68,8 @@ class Moment(Text):
 
 class DayOrInstant(Moment):
     """A date, taken at its end in UTC, or an instant with its offset."""
+
+    wanted = "must be a date such as 2026-03-01 or an instant such as 2026-03-01T09:30:00Z"
 
     def __init__(self, **rest: Any) -> None:
         super().__init__(**rest)
@@ -76,7 +80,7 @@ class DayOrInstant(Moment):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **rest: Any) -> Any:
         if isinstance(value, str) and value.isdigit():
-            raise ValidationError("must be a date such as 2026-03-01 or an instant such as 2026-03-01T09:30:00Z")
+            raise ValidationError(self.wanted)
         return super()._deserialize(value, attr, data, **rest)
 
 

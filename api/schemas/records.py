@@ -89,6 +89,15 @@ class FactShown(msgspec.Struct, frozen=True, kw_only=True):
     fact: dict[str, Any]
 
 
+class Me(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose key was shown."""
+
+    account: str
+    role: str
+    ref: str | None
+    name: str | None
+
+
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """How much the ledger holds; `awards_live` leaves milestones out."""
 

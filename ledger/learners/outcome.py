@@ -71,6 +71,10 @@ def judged(
         if not found:
             msg = "State the outcome, a judgement per criterion, or a result that has a pass mark."
             raise errors.IncompleteJudgement(msg, field="outcome")
+        unstated = [r.id for r in definition.results if r.pass_at is not None and r.id not in results]
+        if unstated and all(found) and not command.judgements:
+            msg = f"Without an outcome, every result that has a pass mark decides it; state {', '.join(unstated)} too."
+            raise errors.IncompleteJudgement(msg, field="results")
         return all(found)
     if found and command.met != all(found):
         said = "met" if command.met else "not yet met"

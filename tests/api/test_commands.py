@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,46 @@ def test_the_report_has_a_line_per_row(college: Terminal) -> None:
     assert found.exit_code == 0
     assert [(row["line"], row["code"]) for row in rows] == [("2", "recorded"), ("3", "invalid")]
     assert rows[1]["sentence"].startswith("submitted_at must be")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["results.csv", "ledger.db", "ledger.db-wal", "ledger-keys.db", "ledger-identities.db", "ledger-followers.db",
+     "ledger.kek", "ledger-views/report.csv", "link.csv", "hard.csv", "nowhere/report.csv"],
+)  # fmt: skip
+def test_a_report_never_overwrites_the_input_or_a_file_of_the_ledger(college: Terminal, name: str) -> None:
+    source = college.file("results.csv", files.results(files.row()))
+    (college.directory / "link.csv").symlink_to(college.directory / "ledger.db")
+    (college.directory / "hard.csv").hardlink_to(college.directory / "ledger-keys.db")
+    before = college.answer("stats")["position"]
+
+    found = college.run("import", "results", source, "--report", str(college.directory / name))
+
+    assert found.exit_code == 2
+    assert "report" in found.stderr
+    assert college.answer("stats")["position"] == before
+    assert Path(source).read_bytes() == files.results(files.row())
+    assert college.answer("doctor")["well"]
+
+
+def test_file_names_are_written_as_they_are_also_where_a_sentence_begins(
+    shell: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shell.directory)
+    bad, good = "bad.csv", "good.csv"
+    shell.file(bad, b"nothing,of,the,kind\r\n")
+    shell.file(good, files.results(files.row()))
+    with closing(sqlite3.connect("other.db")) as connection:
+        connection.execute("CREATE TABLE something (other INTEGER)")
+    shell.answer("init")
+    Path("ledger.kek").chmod(0o644)
+
+    said = [
+        CliRunner().invoke(main, ["import", "results", name, "--database", f"sqlite:///{database}"]).stderr
+        for name, database in ((bad, "ledger.db"), (good, "other.db"), (good, "ledger.db"))
+    ]
+
+    assert ["bad.csv:", "other.db", "ledger.kek"] == [one.removeprefix("Error: ").split(" ")[0] for one in said]
 
 
 @pytest.mark.parametrize(

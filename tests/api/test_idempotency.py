@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from ledger import ids
+from ledger.application import Ledger
+from ledger.settings import Settings
 from tests.api.conftest import Service
 
 EVIDENCE = {"achievement_id": "mig", "declaration": True, "narrative": "My first bead."}
@@ -41,6 +45,22 @@ def test_two_people_may_use_the_same_key(service: Service) -> None:
 
     assert [201, 201] == [answer.status_code for answer in answers]
     assert 2 == len({answer.get_json()["id"] for answer in answers})
+
+
+def test_what_a_key_brings_into_being_cannot_be_known_from_the_key(service: Service, tmp_path: Path) -> None:
+    service.publish("mig")
+    learner = service.learner()
+    path = f"/learners/{learner.account}/evidence"
+    found = learner.post(path, EVIDENCE, key="k-1").get_json()["id"]
+    settings = Settings.from_environment({}, database=str(tmp_path / "other" / "ledger.db"))
+    elsewhere = Ledger.open(settings, create=True)
+    named = f"evd\x1f{learner.account}\x1fk-1".encode()
+
+    digests = [ledger.keys.fingerprint(named).hex()[:30] for ledger in (service.ledger, elsewhere)]
+    elsewhere.close()
+
+    assert [True, False] == [found == f"evd_{digest}" for digest in digests]
+    assert found != ids.derived("evd", learner.account, "k-1")
 
 
 def test_a_refusal_is_not_kept_under_the_key(service: Service) -> None:

@@ -64,3 +64,10 @@ def test_what_nobody_is_known_by_is_neither_linked_nor_a_conflict(service: Servi
     declared = registrar.post(f"/people/{assessor.account}/conflicts", {"learner": "lrn_nobody"})
 
     assert (404, 404) == (linked.status_code, declared.status_code)
+
+
+def test_everybody_can_ask_whose_key_they_hold(service: Service) -> None:
+    learner, assessor = service.learner("S-77"), service.person("assessor", "ben")
+
+    assert {"account": learner.account, "role": "learner", "ref": "S-77", "name": None} == learner.get("/me").get_json()
+    assert (assessor.account, "ben") == tuple(assessor.get("/me").get_json()[one] for one in ("account", "ref"))

@@ -43,8 +43,14 @@ def test_two_people_sign_and_the_programme_s_principles_are_checked(ledger: Ledg
     assert (version.drafted_by, version.approved_by) == (people["dora"], people["board"])
     assert version.check is not None
     assert version.check.principles == PRINCIPLES
-    assert version.check.body == "board"
+    assert version.check.body == people["board"]
     assert version.check.reference.startswith("catalogue.json sha256:")
+
+
+def test_facts_name_nobody_as_the_college_does(ledger: Ledger) -> None:
+    stored = b"".join(stored.body for stored in ledger.store.read_log(0, 1000))
+
+    assert [] == [ref for ref in (b"dora", b"board") if b'"%s"' % ref in stored]
 
 
 def test_the_file_says_who_issues(ledger: Ledger) -> None:

@@ -361,3 +361,16 @@ def test_a_recognition_is_not_overwritten() -> None:
     other = c.RecogniseLearning(learner_id=ANA, recognition_id="r", achievement_id="other", by="tom", source=WHY)
 
     told.refused(other, errors.AlreadyRecorded)
+
+
+def test_an_outcome_follows_from_all_results_with_a_pass_mark_or_from_one_that_fails() -> None:
+    two = tuple(ResultDescription(id=one, name=one, type="Percent", pass_at=Decimal(50)) for one in ("score", "viva"))
+    told = story({"welding": micro("welding", results=two)})
+    evidence_id = told.submit("welding")
+    told.refused(assessment(evidence_id, results={"score": Decimal(80)}), errors.IncompleteJudgement)
+
+    told.assess(evidence_id, results={"score": Decimal(80), "viva": Decimal(60)})
+    told.assess(told.submit("welding"), results={"score": Decimal(20)})
+
+    assert not told.last(EvidenceAssessed).met
+    assert not told.lacks("welding")
