@@ -96,6 +96,7 @@ class DueBreaks(View):
             row = self._breaks.change(fact.break_id)
             if row is not None:
                 row[_DUE_AT] = micros(fact.due_at)
+                row[_OPEN] = 1  # it may have acted already: what it suspended counts again until the later date
 
     def _close(self, column: Literal["award_id", "completion_id"], value: str | None) -> None:
         if value is not None:

@@ -201,6 +201,27 @@ def test_when_grace_is_over_the_policy_acts_and_once(college: College, followers
     assert ["stack"] == [fact.cause for fact in _facts(college, AwardSuspended) if isinstance(fact, AwardSuspended)][1:]
 
 
+def test_a_policy_that_acted_acts_again_at_a_later_due_date(college: College, followers: Followers) -> None:
+    _become_welder(college)
+    followers.catch_up()
+    register = _register(college)
+    award_id = register[ex.MIG].award_id
+    college.do(c.SuspendAward(learner_id=LEE, award_id=award_id, by=ex.REGISTRAR, reason=WHY))
+    followers.catch_up()
+    college.pass_(days=10)
+    followers.catch_up()
+    welder = register[ex.WELDER].award_id
+    later = college.now + timedelta(days=30)
+    college.do(c.ExtendAward(learner_id=LEE, award_id=welder, by=ex.REGISTRAR, reason=WHY, due_at=later))
+    followers.catch_up()
+    assert "live" == _register(college)[ex.WELDER].status
+
+    college.pass_(days=30)
+    followers.catch_up()
+
+    assert "suspended" == _register(college)[ex.WELDER].status
+
+
 def test_what_stays_due_is_tried_again_ever_less_often(
     college: College, followers: Followers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

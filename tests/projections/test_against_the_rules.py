@@ -80,7 +80,7 @@ def test_views_agree_with_the_rules(tmp_path_factory: pytest.TempPathFactory, se
         for completion in record.completions.values()
         if completion.award_id in record.awards and record.head(completion.award_id).stands(now)
         for b in completion.breaks
-        if not b.decided and b.policy == "suspend" and b.due_at <= now
+        if b.threatens and b.policy == "suspend" and b.due_at <= now
         if "stack" not in record.head(completion.award_id).suspensions
     }
     assert acting <= {one.subject for one in overdue}, "nothing that is due is missed"
