@@ -16,8 +16,8 @@ from api.commands.options import database_option
 
 _COMMANDS = {
     "init": ("operations", "Make an empty ledger."),
-    "serve": ("service", "Serve the HTTP API."),
-    "demo": ("service", "Serve a sample programme on loopback, with keys and a tour."),
+    "serve": ("serve", "Serve the HTTP API."),
+    "demo": ("serve", "Serve a sample programme on loopback, with keys and a tour."),
     "import": ("imports", "Import a catalogue, results or a competency framework."),
     "batches": ("batches", "List, show and undo imported batches."),
     "transcript": ("learners", "Show a learner's transcript."),

@@ -1,7 +1,7 @@
 """
 What must be true of one learner, said once more in the plainest words and sharing nothing with the ledger.
 
-Each rule is a sentence of DESIGN.md: who may judge, what an award rests on, what people may do to it.
+Each rule is said in the words of the programme: who may judge, what an award rests on, what people may do to it.
 A refusal is `No`. What follows by rule alone is in stacking.py.
 """
 

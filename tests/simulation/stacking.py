@@ -1,5 +1,5 @@
 """
-What follows by rule alone from what a learner holds: the model's stacks, in the words of DESIGN.md §5.
+What follows by rule alone from what a learner holds: the stacks of the model, in plain words.
 
 A basis is chosen by when its awards took effect, then by award id. Of a completed stack, what is lost is made up for
 by other live awards, or is a break; at its due date the policy for that cause acts.
