@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from ledger import ids
 from ledger.sqlite_file import Readers, available, connect, writing
-from ledger.store import StoreUnavailable, instant, microseconds
+from ledger.store import StoreUnavailable, microseconds
 
 Kind = Literal["learner", "person"]
 _PREFIX: dict[Kind, str] = {"learner": "lrn", "person": "per"}
@@ -192,11 +192,6 @@ class Identities:
 def written(ref: str) -> str:
     """Return *ref* as it is kept: letters composed, no blanks around it; else one person would be two."""
     return unicodedata.normalize("NFC", ref.strip() or ref)
-
-
-def expiry(key: ApiKey) -> datetime | None:
-    """When *key* ends."""
-    return None if key.expires_us is None else instant(key.expires_us)
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ledger.event import Event, Recorded
 from ledger.events import AchievementAwarded, AppealDecided, AppealLodged, EvidenceAssessed, EvidenceSubmitted
 from projections.instants import micros
@@ -68,12 +66,6 @@ class Appeals(View):
         if row is not None and row[_OPEN]:
             row[_OPEN] = 0
             self._totals.moved["queue"] -= 1
-
-
-def learner_of_appeal(connection: sqlite3.Connection, appeal_id: str) -> str | None:
-    """Return whose appeal it is; None when unknown."""
-    found = connection.execute("SELECT learner_id FROM appeals WHERE appeal_id = ?", (appeal_id,)).fetchone()
-    return None if found is None else str(found[0])
 
 
 def _about(facts: list[Recorded], appeal: AppealLodged) -> tuple[str | None, str | None, int | None]:

@@ -15,7 +15,7 @@ from projections.rows import Rows
 from projections.totals import Totals
 from projections.view import Apply, View
 
-_QUEUE, _AWARD, _STATE, _DECIDED = 2, 6, 11, 12
+_QUEUE, _STATE, _DECIDED = 2, 11, 12
 
 QueueState = Literal["waiting", "awarded", "declined", "reviewed"]
 
@@ -65,11 +65,6 @@ class AwardQueues(View):
             AwardDeclined: self._declined,
             AwardReviewed: self._reviewed,
         }
-
-    def award_of(self, queue_id: str, learner_id: str) -> str | None:
-        """Return the award that an entry is about, if there is one."""
-        row = self._queue.find((queue_id, learner_id))
-        return None if row is None else row[_AWARD]
 
     def _queued(self, fact: AwardQueued, at: Recorded) -> None:
         learner_id = at.stream[8:]

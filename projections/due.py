@@ -22,7 +22,6 @@ from ledger.events import (
     StackBroken,
 )
 from projections.appeals import Appeals
-from projections.award_queues import AwardQueues
 from projections.instants import instant, micros
 from projections.rows import Rows
 from projections.view import Apply, View
@@ -54,9 +53,8 @@ class DueBreaks(View):
         CREATE INDEX breaks_by_due ON breaks (due_at) WHERE open = 1;
     """
 
-    def __init__(self, queues: AwardQueues, appeals: Appeals) -> None:
+    def __init__(self, appeals: Appeals) -> None:
         self._breaks = Rows("breaks", "position break_id learner_id award_id completion_id due_at open", key="break_id")
-        self._queues = queues
         self._appeals = appeals
         super().__init__(self._breaks)
 

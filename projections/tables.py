@@ -30,18 +30,17 @@ def all_views() -> tuple[View, ...]:
     """Every view, in the order in which they take in a fact: later ones may look at rows of earlier ones."""
     totals = Totals()
     appeals = Appeals(totals)
-    award_queues = AwardQueues(totals)
     return (
         totals,
         Learners(totals),
         AwardRegister(totals),
         AssessmentQueue(totals),
         appeals,
-        award_queues,
+        AwardQueues(totals),
         Revocations(),
         Batches(),
         CatalogueVersions(),
-        DueBreaks(award_queues, appeals),
+        DueBreaks(appeals),
     )
 
 
