@@ -66,6 +66,11 @@ WITH RECURSIVE stream (name) AS (
     FROM stream WHERE name IS NOT NULL)
 SELECT name FROM stream WHERE name IS NOT NULL LIMIT ?3
 """
+# One statement, so one moment: another process may be making the tables between two.
+_WHOSE = """
+SELECT application_id, user_version, NOT EXISTS (SELECT 1 FROM sqlite_master)
+FROM pragma_application_id, pragma_user_version
+"""
 _END = 2**62
 _STREAMS_AT_ONCE = 2000
 
@@ -277,9 +282,7 @@ def holds_ledger(path: Path) -> bool:
 
 
 def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    application, version, empty = connection.execute(_WHOSE).fetchone()
     if application != _APPLICATION_ID and not empty:
         msg = f"{path} is an SQLite file of something else"
         raise StoreUnavailable(msg)

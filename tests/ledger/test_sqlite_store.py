@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from ledger.sqlite_file import connect
-from ledger.sqlite_store import Factory, SQLiteStore
+from ledger.sqlite_store import Factory, SQLiteStore, holds_ledger
 from ledger.store import Append, Store, StoreUnavailable
 from tests.examples import START
 from tests.store_contract import KIM, LEE, MIG, StoreContract, facts
@@ -155,6 +156,16 @@ def test_many_processes_may_make_the_same_ledger_at_once(path: Path) -> None:
     store = SQLiteStore.open(path)
     assert [1, 2, 3, 4] == [stored.position for stored in store.read_log(0, 10)]
     store.close()
+
+
+def test_a_ledger_that_is_being_made_is_never_taken_for_something_else(tmp_path: Path) -> None:
+    for number in range(40):
+        path = tmp_path / f"{number}.db"
+        with ThreadPoolExecutor() as threads:
+            made = threads.submit(SQLiteStore.open, path, create=True)
+            while not made.done():
+                holds_ledger(path)
+            made.result().close()
 
 
 def test_nothing_is_made_by_looking(path: Path) -> None:
