@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from time import monotonic, sleep
+from typing import Any
 
 from ledger.errors import Invalid
 from ledger.store import StoreUnavailable
@@ -96,7 +98,7 @@ class Readers:
         self._process = os.getpid()
         self._closed = False
 
-    def fetch(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows; the read ends with the call, so that it never keeps the write-ahead log from shrinking."""
         self.check_open()
         try:
@@ -121,3 +123,35 @@ class Readers:
         self._closed = True
         while self._idle:
             self._idle.pop().close()
+
+
+class SQLiteDatabase:
+    """A small database in one file; see `ledger.database.Database`. *tables* are made where they are missing."""
+
+    def __init__(self, path: Path | str, tables: Sequence[str], *, synchronous: str = "FULL") -> None:
+        self._lock = RLock()
+        with available():
+            self._writer = connect(path)
+        try:
+            with writing(self._writer):
+                for table in tables:
+                    self._writer.execute(table)
+            self._writer.execute(f"PRAGMA synchronous = {synchronous}")
+        except BaseException:
+            self._writer.close()
+            raise
+        self._readers = Readers(path)
+
+    def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._readers.fetch(query, parameters)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        self._readers.check_open()
+        with self._lock, writing(self._writer):
+            yield self._writer
+
+    def close(self) -> None:
+        self._readers.close()
+        with self._lock:
+            self._writer.close()
