@@ -1,82 +1,82 @@
-"""How far each follower has come, in a file of its own beside the ledger; losing it only means following again."""
+"""How far each follower has come, and what the scheduler acted on; losing it only means following again."""
 
 from __future__ import annotations
 
 import sqlite3
-import threading
+from contextlib import closing, suppress
 from pathlib import Path
 
-_TABLES = """
-    CREATE TABLE IF NOT EXISTS followers (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS acted (subject TEXT PRIMARY KEY) WITHOUT ROWID;
-"""
+from ledger.database import Database
+from ledger.sqlite_file import SQLiteDatabase
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS followers (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS acted (subject TEXT PRIMARY KEY) WITHOUT ROWID",
+)
 
 
 class Positions:
     """Positions by follower, and what the scheduler has acted on; shared by threads and processes."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    def in_file(cls, path: Path) -> Positions:
+        """Open the SQLite file *path*; one that is spoilt is made anew, for nothing is lost by following again."""
+        if _spoilt(path):
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+        # After a power cut a follower may be told an older position: it handles some facts again.
+        return cls(SQLiteDatabase(path, _TABLES, synchronous="NORMAL"))
 
     def of(self, name: str) -> int:
         """Return the position up to which *name* has handled every fact."""
-        with self._lock:
-            found = self._open().execute("SELECT position FROM followers WHERE name = ?", (name,)).fetchone()
-        return 0 if found is None else int(found[0])
+        found = self.database.fetch("SELECT position FROM followers WHERE name = ?", (name,))
+        return found[0][0] if found else 0
 
     def save(self, name: str, position: int) -> None:
         """Note that *name* has handled every fact up to *position*; another process may be further already."""
-        with self._lock:
-            self._open().execute(
-                "INSERT INTO followers VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",
+        with self.database.writing() as writing:
+            writing.execute(
+                "INSERT INTO followers VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position"
+                " WHERE followers.position < excluded.position",
                 (name, position),
             )
 
+    def all(self) -> dict[str, int]:
+        """Return the positions of all followers that ever saved one."""
+        return dict(self.database.fetch("SELECT name, position FROM followers ORDER BY name"))
+
     def acted(self, subject: str) -> bool:
         """Whether *subject* was acted on."""
-        with self._lock:
-            return self._open().execute("SELECT 1 FROM acted WHERE subject = ?", (subject,)).fetchone() is not None
+        return bool(self.database.fetch("SELECT 1 FROM acted WHERE subject = ?", (subject,)))
 
     def act(self, subject: str) -> None:
         """Note that *subject* was acted on."""
-        with self._lock:
-            self._open().execute("INSERT OR IGNORE INTO acted VALUES (?)", (subject,))
+        with self.database.writing() as writing:
+            writing.execute("INSERT INTO acted VALUES (?) ON CONFLICT DO NOTHING", (subject,))
 
     def start_over(self) -> None:
         """Forget everything: every fact is followed again, and what is acted on already records nothing."""
-        with self._lock:
-            self._open().executescript("DELETE FROM followers; DELETE FROM acted;")
+        with self.database.writing() as writing:
+            writing.execute("DELETE FROM followers")
+            writing.execute("DELETE FROM acted")
 
     def close(self) -> None:
-        """Release the file."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
+        """Release the database."""
+        self.database.close()
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            try:
-                self._connection = self._opened()
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:  # spoilt: nothing is lost by following again
-                for suffix in ("", "-wal", "-shm"):
-                    self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-                self._connection = self._opened()
-        return self._connection
 
-    def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=30, check_same_thread=False)
+def _spoilt(path: Path) -> bool:
+    """Whether *path* is there but no SQLite file that can be read."""
+    if not path.exists():
+        return False
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path)) as connection:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # After a power cut a follower may be told an older position: it handles some facts again.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_TABLES)
-        except sqlite3.DatabaseError:
-            connection.close()
+            connection.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.OperationalError:
             raise
-        return connection
+        except sqlite3.DatabaseError:
+            return True
+    return False

@@ -31,7 +31,7 @@ class Followers:
     def __init__(self, ledger: Ledger, views: Views, positions: Path | None = None) -> None:
         self._ledger = ledger
         self._views = views
-        self._positions = Positions(positions or _beside(views.directory))
+        self._positions = Positions.in_file(positions or _beside(views.directory))
         settler = Settler(ledger, views)
         self.settling = Follower(
             "settle",

@@ -76,10 +76,10 @@ class Ledger:
         else:
             SQLiteStore.open(settings.database).close()  # says what is missing before keys are asked for
         # The log comes last: where there is one, its keys and accounts were made, and are never made anew.
-        keys = LearnerKeys(settings.keys, settings.key_encryption_key(create=new), create=new)
+        keys = LearnerKeys.in_file(settings.keys, settings.key_encryption_key(create=new), create=new)
         if new:
             _refuse_lost_log(keys, settings)
-        identities = Identities(settings.identities, create=new)
+        identities = Identities.in_file(settings.identities, create=new)
         store = SQLiteStore.open(settings.database, create=new)
         _refuse_older_keys(store, keys, settings)
         _refuse_older_accounts(store, keys, identities, settings)

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
+import string
 import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import RLock
 from typing import Literal, NamedTuple
 
 from ledger import ids
-from ledger.sqlite_file import Readers, available, connect, writing
+from ledger.database import Database, marks
+from ledger.sqlite_file import SQLiteDatabase
 from ledger.store import StoreUnavailable, microseconds
 
 Kind = Literal["learner", "person"]
@@ -36,6 +36,7 @@ _TABLES = (
         hash BLOB PRIMARY KEY, id TEXT NOT NULL, role TEXT NOT NULL, account TEXT NOT NULL,
         created_us INTEGER NOT NULL, expires_us INTEGER, last_used_us INTEGER) WITHOUT ROWID""",
 )
+_SMALL = {ord(letter): letter.lower() for letter in string.ascii_uppercase}  # as far as `lower` goes in every engine
 _PROFILE = "SELECT id, kind, ref, name, email FROM accounts "
 
 
@@ -69,19 +70,18 @@ class ApiKey(NamedTuple):
 
 
 class Identities:
-    """Accounts and API keys, in one SQLite file; usable from any thread."""
+    """Accounts and API keys; usable from any thread."""
 
-    def __init__(self, path: Path | str, *, create: bool = True) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def in_file(cls, path: Path | str, *, create: bool = True) -> Identities:
+        """Open the accounts in the SQLite file *path*; with *create*, make it where there is none."""
         if not create and not Path(path).exists():
             msg = f"the accounts are missing: put {path} back, or everybody would be somebody new"
             raise StoreUnavailable(msg)
-        self._lock = RLock()
-        with available():
-            self._writer: sqlite3.Connection = connect(path)
-        with writing(self._writer):
-            for table in _TABLES:
-                self._writer.execute(table)
-        self._readers = Readers(path)
+        return cls(SQLiteDatabase(path, _TABLES))
 
     def register(self, kind: Kind, refs: Sequence[str]) -> dict[str, str]:
         """Return the account of each of *refs*, making those that are new, in one transaction."""
@@ -89,8 +89,8 @@ class Identities:
         missing = [ref for ref in refs if ref not in found]
         if missing:
             new = [(ids.new(_PREFIX[kind]), kind, ref) for ref in dict.fromkeys(map(written, missing))]
-            with self._lock, writing(self._writer):
-                self._writer.executemany("INSERT OR IGNORE INTO accounts (id, kind, ref) VALUES (?, ?, ?)", new)
+            with self._database.writing() as writing:
+                writing.executemany("INSERT INTO accounts (id, kind, ref) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", new)
             found |= self.find_all(kind, missing)  # another process may have been first
         return found
 
@@ -105,8 +105,8 @@ class Identities:
         found: dict[str, str] = {}
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
-            query = f"SELECT ref, id FROM accounts WHERE kind = ? AND ref IN ({_marks(some)})"  # noqa: S608  only marks
-            found.update((str(ref), str(account)) for ref, account in self._readers.fetch(query, (kind, *some)))
+            query = f"SELECT ref, id FROM accounts WHERE kind = ? AND ref IN ({marks(some)})"  # noqa: S608  only marks
+            found.update((str(ref), str(account)) for ref, account in self._database.fetch(query, (kind, *some)))
         return {ref: found[as_written] for ref, as_written in asked.items() if as_written in found}
 
     def profile(self, account: str) -> Profile | None:
@@ -119,25 +119,25 @@ class Identities:
         found: dict[str, Profile] = {}
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
-            for row in self._readers.fetch(_PROFILE + f"WHERE id IN ({_marks(some)})", tuple(some)):
+            for row in self._database.fetch(_PROFILE + f"WHERE id IN ({marks(some)})", tuple(some)):
                 profile = Profile._make(row)
                 found[profile.id] = profile
         return found
 
     def update(self, account: str, *, name: str | None, email: str | None) -> None:
         """Set what an account is called and where it is written to."""
-        with self._lock, writing(self._writer):
-            self._writer.execute("UPDATE accounts SET name = ?, email = ? WHERE id = ?", (name, email, account))
+        with self._database.writing() as writing:
+            writing.execute("UPDATE accounts SET name = ?, email = ? WHERE id = ?", (name, email, account))
 
     def search(self, text: str, limit: int = 20, kind: Kind | None = None) -> list[Profile]:
-        """Accounts whose id, ref, name or e-mail address contains *text*, whatever the case; exact refs first."""
-        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        """Accounts that contain *text* in id, ref, name or e-mail, whatever the case of A to Z; exact refs first."""
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").translate(_SMALL)
+        found = " OR ".join(f"lower({column}) LIKE ? ESCAPE '\\'" for column in ("ref", "name", "email"))
+        of_kind = "kind = ? AND" if kind else ""
+        query = f"{_PROFILE} WHERE {of_kind} (id = ? OR {found}) ORDER BY ref <> ?, kind, ref LIMIT ?"
         like = f"%{escaped}%"
-        query = _PROFILE + (
-            "WHERE (?4 IS NULL OR kind = ?4) AND (id = ?1 OR ref LIKE ?2 ESCAPE '\\' OR name LIKE ?2 ESCAPE '\\'"
-            " OR email LIKE ?2 ESCAPE '\\') ORDER BY ref <> ?1, kind, ref LIMIT ?3"
-        )
-        return list(map(Profile._make, self._readers.fetch(query, (text, like, limit, kind))))
+        parameters = (*([kind] if kind else []), text, like, like, like, text, limit)
+        return list(map(Profile._make, self._database.fetch(query, parameters)))
 
     def create_key(self, role: str, account: str, expires: datetime | None = None) -> str:
         """Make a key for *account* in *role* and return it, this once; only its hash is kept."""
@@ -150,8 +150,8 @@ class Identities:
             _now_us(),
             None if expires is None else microseconds(expires),
         )
-        with self._lock, writing(self._writer):
-            self._writer.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
+        with self._database.writing() as writing:
+            writing.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
         return plain
 
     def check_key(self, plain: str) -> Principal | None:
@@ -160,7 +160,7 @@ class Identities:
             return None
         digest = _hash(plain)
         query = "SELECT account, role, id, expires_us, last_used_us FROM api_keys WHERE hash = ?"
-        rows = self._readers.fetch(query, (digest,))
+        rows = self._database.fetch(query, (digest,))
         if not rows:
             return None
         account, role, key_id, expires_us, last_used_us = rows[0]
@@ -168,34 +168,28 @@ class Identities:
         if expires_us is not None and int(str(expires_us)) <= now_us:
             return None
         if now_us - int(str(last_used_us or 0)) > _USE_NOTED_EVERY_US:
-            with suppress(StoreUnavailable), self._lock, writing(self._writer):  # a note, not worth a refusal
-                self._writer.execute("UPDATE api_keys SET last_used_us = ? WHERE hash = ?", (now_us, digest))
+            with suppress(StoreUnavailable), self._database.writing() as writing:  # a note, not worth a refusal
+                writing.execute("UPDATE api_keys SET last_used_us = ? WHERE hash = ?", (now_us, digest))
         return Principal(str(account), str(role), str(key_id))
 
     def keys(self) -> list[ApiKey]:
         """All keys, oldest first."""
         query = "SELECT id, role, account, created_us, expires_us, last_used_us FROM api_keys ORDER BY created_us, id"
-        return list(map(ApiKey._make, self._readers.fetch(query)))
+        return list(map(ApiKey._make, self._database.fetch(query)))
 
     def delete_key(self, key_id: str) -> bool:
         """Take a key back; say whether there was one."""
-        with self._lock, writing(self._writer):
-            return self._writer.execute("DELETE FROM api_keys WHERE id = ?", (key_id,)).rowcount > 0
+        with self._database.writing() as writing:
+            return writing.execute("DELETE FROM api_keys WHERE id = ?", (key_id,)).rowcount > 0
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._writer.close()
-        self._readers.close()
+        """Close the database."""
+        self._database.close()
 
 
 def written(ref: str) -> str:
     """Return *ref* as it is kept: letters composed, no blanks around it; else one person would be two."""
     return unicodedata.normalize("NFC", ref.strip() or ref)
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ",".join("?" * len(values))
 
 
 def _hash(plain: str) -> bytes:

@@ -1,7 +1,7 @@
 """
 Personal text sealed under a key per learner; destroying the key erases the text for good.
 
-Data keys (32 bytes) live in a SQLite file of their own, never beside the facts, wrapped by a key-encryption key (KEK)
+Data keys (32 bytes) live in a database of their own, never beside the facts, wrapped by a key-encryption key (KEK)
 that comes from a file readable by its owner alone or from the environment. Bytes, which must not change:
 
     wrapped key   nonce[12] + AES-256-GCM(KEK, data key, AAD = learner id) with its tag[16]
@@ -14,7 +14,7 @@ and rules can compare sealed with sealed. What leaks is only that equality, with
 The AAD binds a text to the identifier and the field it was written for, so that it cannot be moved unnoticed.
 
 A key is durable before the first fact that needs it; a crash between the two leaves a key that sealed nothing. A
-destroyed key leaves a tombstone, so that it is never made anew. This file must never be restored from a backup without
+destroyed key leaves a tombstone, so that it is never made anew. These must never be restored from a backup without
 destroying again the keys of all who were erased since.
 """
 
@@ -32,11 +32,12 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ledger.database import Database, marks
 from ledger.decider import Command
 from ledger.errors import Erased, Invalid
 from ledger.event import Event, private_fields
 from ledger.private import Private
-from ledger.sqlite_file import available, connect, writing
+from ledger.sqlite_file import SQLiteDatabase
 from ledger.store import StoreUnavailable
 
 ERASED: Final = "[erased]"
@@ -75,21 +76,27 @@ class _Cipher:
 
 
 class LearnerKeys:
-    """The keys of all learners, in one SQLite file; usable from any thread."""
+    """The keys of all learners; usable from any thread."""
 
-    def __init__(self, path: Path | str, kek: bytes, *, create: bool = True) -> None:
-        if not create and not Path(path).exists():
-            msg = f"the learners' keys are missing: put {path} back, or nobody's words can be read"
-            raise StoreUnavailable(msg)
+    def __init__(self, database: Database, kek: bytes) -> None:
         self._kek = AESGCM(kek)
         self._lock = RLock()
         self._ciphers: dict[str, _Cipher] = {}
-        with available():
-            self._connection = connect(path)
-        with writing(self._connection):
-            for table in _TABLES:
-                self._connection.execute(table)
+        self._database = database
         self._fingerprint = self._secret("fingerprint")
+
+    @classmethod
+    def in_file(cls, path: Path | str, kek: bytes, *, create: bool = True) -> LearnerKeys:
+        """Open the keys in the SQLite file *path*; with *create*, make it where there is none."""
+        if not create and not Path(path).exists():
+            msg = f"the learners' keys are missing: put {path} back, or nobody's words can be read"
+            raise StoreUnavailable(msg)
+        database = SQLiteDatabase(path, _TABLES)
+        try:
+            return cls(database, kek)
+        except BaseException:
+            database.close()
+            raise
 
     def ensure(self, learner_ids: Iterable[str]) -> None:
         """Make durable keys for those learners who never had one, in one transaction; destroyed ones stay destroyed."""
@@ -101,7 +108,7 @@ class LearnerKeys:
             missing = [learner for learner in wanted if learner not in known]
             if missing:
                 made = [(learner, self._wrap(learner, os.urandom(32))) for learner in missing]
-                self._write("INSERT OR IGNORE INTO data_keys (learner, wrapped) VALUES (?, ?)", made)
+                self._write("INSERT INTO data_keys (learner, wrapped) VALUES (?, ?) ON CONFLICT DO NOTHING", made)
                 self._load(missing)  # rather than what was made: another process may have been first
 
     def seal(self, learner_id: str, aad: str, text: str) -> bytes:
@@ -133,8 +140,7 @@ class LearnerKeys:
 
     def unused(self) -> bool:
         """Whether no learner ever had a key here."""
-        with self._lock, available():
-            return self._connection.execute("SELECT 1 FROM data_keys LIMIT 1").fetchone() is None
+        return not self._database.fetch("SELECT 1 FROM data_keys LIMIT 1")
 
     def missing(self, learner_ids: Iterable[str]) -> list[str]:
         """Return those who never had a key here; a destroyed one counts as had."""
@@ -151,10 +157,10 @@ class LearnerKeys:
             return False
 
     def close(self) -> None:
-        """Close the file and forget every key."""
+        """Close the database and forget every key."""
         with self._lock:
             self._ciphers.clear()
-            self._connection.close()
+        self._database.close()
 
     def _cipher(self, learner_id: str) -> _Cipher:
         cipher = self._ciphers.get(learner_id)
@@ -174,10 +180,8 @@ class LearnerKeys:
         known: dict[str, bool] = {}
         for start in range(0, len(learner_ids), _AT_ONCE):
             some = learner_ids[start : start + _AT_ONCE]
-            query = f"SELECT learner, wrapped FROM data_keys WHERE learner IN ({','.join('?' * len(some))})"  # noqa: S608
-            with available():
-                rows = self._connection.execute(query, some).fetchall()
-            for learner, wrapped in rows:
+            query = f"SELECT learner, wrapped FROM data_keys WHERE learner IN ({marks(some)})"  # noqa: S608
+            for learner, wrapped in self._database.fetch(query, some):
                 known[learner] = wrapped is not None
                 if wrapped is not None:
                     if len(self._ciphers) >= _REMEMBERED:
@@ -188,14 +192,15 @@ class LearnerKeys:
     def _secret(self, name: str) -> bytes:
         """Return a secret of the ledger as a whole, made at first use; reading it proves that the KEK is right."""
         select = "SELECT value FROM about WHERE name = ?"
-        if (row := self._connection.execute(select, (name,)).fetchone()) is None:
-            self._write("INSERT OR IGNORE INTO about VALUES (?, ?)", [(name, self._wrap(name, os.urandom(32)))])
-            row = self._connection.execute(select, (name,)).fetchone()
-        return self._unwrap(name, row[0])
+        if not (rows := self._database.fetch(select, (name,))):
+            made = [(name, self._wrap(name, os.urandom(32)))]
+            self._write("INSERT INTO about (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", made)
+            rows = self._database.fetch(select, (name,))
+        return self._unwrap(name, rows[0][0])
 
     def _write(self, statement: str, rows: list[tuple[str, bytes]]) -> None:
-        with writing(self._connection):
-            self._connection.executemany(statement, rows)
+        with self._database.writing() as writing:
+            writing.executemany(statement, rows)
 
     def _wrap(self, owner: str, key: bytes) -> bytes:
         nonce = os.urandom(_NONCE)

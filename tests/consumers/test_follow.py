@@ -26,7 +26,7 @@ def college(tmp_path: Path) -> College:
 
 @pytest.fixture
 def positions(tmp_path: Path) -> Iterator[Positions]:
-    positions = Positions(tmp_path / "followers.db")
+    positions = Positions.in_file(tmp_path / "followers.db")
     yield positions
     positions.close()
 

@@ -80,5 +80,5 @@ RULES: Mapping[type[Command], Rules] = {Knock: knocking, RegisterLearner: knocki
 def door(directory: Path, clock: Callable[[], datetime] = utc_now) -> Ledger:
     """Open a ledger in *directory*; several may be open on the same files, as in several processes."""
     store = SQLiteStore.open(directory / "ledger.db", create=True)
-    keys = LearnerKeys(directory / "keys.db", bytes(32))
-    return Ledger(store, keys, Identities(directory / "identities.db"), clock, RULES)
+    keys = LearnerKeys.in_file(directory / "keys.db", bytes(32))
+    return Ledger(store, keys, Identities.in_file(directory / "identities.db"), clock, RULES)

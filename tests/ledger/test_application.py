@@ -299,7 +299,7 @@ def test_accounts_restored_from_before_the_newest_facts_are_refused(tmp_path: Pa
     ledger.execute(RegisterLearner(learner_id=account), actor=ANA)
     ledger.close()
     settings.identities.unlink()
-    Identities(settings.identities).close()
+    Identities.in_file(settings.identities).close()
 
     with pytest.raises(StoreUnavailable):
         Ledger.open(settings)

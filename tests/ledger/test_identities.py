@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def identities(path: Path) -> Iterator[Identities]:
-    identities = Identities(path)
+    identities = Identities.in_file(path)
     yield identities
     identities.close()
 
@@ -50,7 +50,7 @@ def test_a_learner_and_a_person_may_have_the_same_ref(identities: Identities) ->
 
 
 def test_a_ref_registered_twice_at_once_is_one_account(path: Path) -> None:
-    stores = [Identities(path) for _ in range(4)]
+    stores = [Identities.in_file(path) for _ in range(4)]
     refs = [str(number) for number in range(1500)]
     with ThreadPoolExecutor(4) as pool:
         first, *others = pool.map(lambda store: store.register("learner", refs), stores)
@@ -73,14 +73,14 @@ def test_accounts_last(path: Path, identities: Identities) -> None:
     accounts = identities.register("learner", ["4711"])
     identities.close()
 
-    again = Identities(path, create=False)
+    again = Identities.in_file(path, create=False)
     assert accounts == again.register("learner", ["4711"])
     again.close()
 
 
 def test_accounts_that_are_missing_are_not_made_anew(path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="missing"):
-        Identities(path, create=False)
+        Identities.in_file(path, create=False)
     assert not path.exists()
 
 
@@ -113,6 +113,14 @@ def test_people_are_searched_by_any_part_of_what_is_known(identities: Identities
     assert ["x10%"] == [profile.ref for profile in identities.search(accounts["x10%"])]
     assert [] == identities.search("lee_park", kind="person") == identities.search("nobody")
     assert 2 == len(identities.search("10", limit=2))
+
+
+def test_letters_beyond_a_to_z_are_searched_as_they_are_written(identities: Identities) -> None:
+    account = identities.register("learner", ["1"])["1"]
+    identities.update(account, name="ÉLODIE Côté", email=None)
+
+    assert ["1"] == [profile.ref for profile in identities.search("Élodie")]
+    assert [] == identities.search("élodie")
 
 
 # Keys

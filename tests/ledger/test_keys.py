@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keys(path: Path) -> Iterator[LearnerKeys]:
-    keys = LearnerKeys(path, KEK)
+    keys = LearnerKeys.in_file(path, KEK)
     keys.ensure([LEE])
     yield keys
     keys.close()
@@ -110,7 +110,7 @@ def test_keys_last(path: Path, keys: LearnerKeys) -> None:
     sealed, digest = keys.seal(LEE, "a", "I weld"), keys.digest(LEE, "row", "17")
     keys.close()
 
-    again = LearnerKeys(path, KEK, create=False)
+    again = LearnerKeys.in_file(path, KEK, create=False)
     assert ("I weld", digest) == (again.reveal(LEE, "a", sealed), again.digest(LEE, "row", "17"))
     assert sealed == again.seal(LEE, "a", "I weld")
     again.close()
@@ -119,7 +119,7 @@ def test_keys_last(path: Path, keys: LearnerKeys) -> None:
 def test_making_sure_of_a_key_twice_keeps_the_first(path: Path, keys: LearnerKeys) -> None:
     sealed = keys.seal(LEE, "a", "I weld")
     keys.ensure([LEE, LEE, KIM])
-    other = LearnerKeys(path, KEK)
+    other = LearnerKeys.in_file(path, KEK)
     other.ensure(f"lrn_{number}" for number in range(1200))
     other.ensure([LEE, KIM])
 
@@ -138,18 +138,18 @@ def test_nothing_is_sealed_for_whom_there_is_no_key(keys: LearnerKeys) -> None:
 
 def test_the_wrong_key_encryption_key_is_noticed_when_the_keys_are_opened(path: Path, keys: LearnerKeys) -> None:
     with pytest.raises(WrongKek):
-        LearnerKeys(path, bytes(32))
+        LearnerKeys.in_file(path, bytes(32))
 
 
 def test_keys_that_are_missing_are_not_made_anew(path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="missing"):
-        LearnerKeys(path, KEK, create=False)
+        LearnerKeys.in_file(path, KEK, create=False)
     assert not path.exists()
 
 
 def test_neither_keys_nor_text_stand_in_the_file(path: Path, keys: LearnerKeys) -> None:
     keys.seal(LEE, "a", "I weld")
-    plain = keys._unwrap(LEE, keys._connection.execute("SELECT wrapped FROM data_keys").fetchone()[0])
+    plain = keys._unwrap(LEE, keys._database.fetch("SELECT wrapped FROM data_keys")[0][0])
     keys.close()
 
     written = b"".join(file.read_bytes() for file in path.parent.iterdir())
@@ -165,7 +165,7 @@ def test_what_was_sealed_under_a_destroyed_key_is_gone(path: Path, keys: Learner
     keys.close()
     destroy(path, LEE)
 
-    keys = LearnerKeys(path, KEK)
+    keys = LearnerKeys.in_file(path, KEK)
     assert keys.reveal(LEE, "a", sealed) is None
     keys.ensure([LEE, KIM])
     with pytest.raises(Erased):
@@ -229,7 +229,7 @@ def test_the_texts_of_an_erased_learner_read_as_erased(path: Path, keys: Learner
     reason = Private(sealed=keys.seal(LEE, "awd_1|reason", "forged"))
     keys.close()
     destroy(path, LEE)
-    keys = LearnerKeys(path, KEK)
+    keys = LearnerKeys.in_file(path, KEK)
 
     fact = AwardRevoked(effective_at=START, award_id="awd_1", cause="hand", request_id="req_1", reason=reason)
     assert {"reason": "[erased]"} == reveal_fact(keys, LEE, fact)

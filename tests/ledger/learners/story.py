@@ -139,7 +139,7 @@ PEOPLE: tuple[tuple[str, events.Role], ...] = (
 
 @cache
 def _keys() -> LearnerKeys:
-    keys = LearnerKeys(Path(mkdtemp()) / "keys.db", bytes(32))
+    keys = LearnerKeys.in_file(Path(mkdtemp()) / "keys.db", bytes(32))
     keys.ensure([ANA])
     return keys
 
