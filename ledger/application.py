@@ -9,7 +9,8 @@ nothing, or an account without its `LearnerRegistered`; both are taken up when t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
@@ -26,14 +27,14 @@ from ledger.identities import Identities
 from ledger.keys import LearnerKeys
 from ledger.learners.commands import LearnerCommand
 from ledger.memory import Known
-from ledger.receipt import Receipt
+from ledger.receipt import Keyed, Receipt
 from ledger.round import Origin, Round
 from ledger.rules import RULES, Rules
 from ledger.settings import Settings
 from ledger.sqlite_store import SQLiteStore, holds_ledger
 from ledger.store import Append, CatalogueMoved, KeyedReceipt, Store, StoreUnavailable, is_reference
 
-__all__ = ["Ledger", "Receipt", "refuse_stale", "utc_now"]
+__all__ = ["Keyed", "Ledger", "Receipt", "refuse_stale", "utc_now"]
 
 _ATTEMPTS = 50
 _LANES = 64
@@ -137,20 +138,30 @@ class Ledger:
         raise errors.RecordConflict(_CONFLICT)
 
     def execute_many(
-        self, commands: Iterable[Command], *, actor: Actor, correlation: str | None = None
+        self,
+        commands: Iterable[Command],
+        *,
+        actor: Actor,
+        correlation: str | None = None,
+        keyed: Sequence[Keyed | None] = (),
     ) -> list[Receipt | Refused]:
         """
         Decide and record many commands in one durable transaction; return a receipt or a refusal for each.
 
         Commands about one learner are decided one after another, each on what those before it led to; a refused one
         leaves the others. A command that changes definitions or people ends the transaction, and another begins.
+        With *keyed*, one for each command, receipts are kept beside the facts and repetition is answered as by
+        `execute`; a key may stand several times.
         """
         left = dict(enumerate(commands))
         answers: dict[int, Receipt | Refused] = {}
         attempts = 0
-        round_ = Round(self.store, self.keys, self._deciding, Origin(actor, correlation))
+        requests = {number: self._keyed(left[number], one, actor) for number, one in enumerate(keyed) if one}
+        round_ = Round(self.store, self.keys, self._deciding, Origin(actor, correlation), requests)
         while left and attempts < _ATTEMPTS:
             found = round_.run(list(left.items()))
+            # What is left or refused although it came under a key may have been carried out under it before.
+            found |= self._repeated_of({number: requests[number] for number in left if number in requests}, found)
             answers |= found
             for number in found:
                 del left[number]
@@ -220,6 +231,27 @@ class Ledger:
             if is_reference(stream):
                 self._deciding.catalogue_moved()
         return Receipt(stream=stream, version=known.version, position=known.position, recorded=placed)
+
+    def _keyed(self, command: Command, keyed: Keyed, actor: Actor) -> KeyedReceipt:
+        stream = ""
+        with suppress(Refused):  # what can name nobody is refused when it is decided
+            _, stream = self._deciding.route(command)
+        return KeyedReceipt(actor.id, keyed.key, self.keys.fingerprint(keyed.request), stream)
+
+    def _repeated_of(
+        self, requests: Mapping[int, KeyedReceipt], found: Mapping[int, Receipt | Refused]
+    ) -> dict[int, Receipt | Refused]:
+        """Return the first answers to those of *requests* that were not carried out just now, but were before."""
+        repeated: dict[int, Receipt | Refused] = {}
+        for number, request in requests.items():
+            if not isinstance(found.get(number), Receipt):
+                try:
+                    first = self._repeated(request)
+                except Refused as reused:
+                    repeated[number] = reused
+                else:
+                    repeated |= {} if first is None else {number: first}
+        return repeated
 
     def _request(self, command: Command, actor: Actor, key: str, stream: str) -> KeyedReceipt:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +20,10 @@ class Receipt:
     position: int
     recorded: tuple[int, ...] = ()
     repeated: bool = False
+
+
+class Keyed(NamedTuple):
+    """The idempotency key that a command came under, and the request as it was sent, by which repetition is known."""
+
+    key: str
+    request: bytes

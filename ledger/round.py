@@ -2,12 +2,13 @@
 One round of many commands: decided one after another, recorded in one transaction.
 
 Commands about one stream rest on each other, so they stand or fall together: where another writer came between,
-all of them are left for the next round.
+all of them are left for the next round. A command under an idempotency key is left where its key is taken: it was
+carried out before, or stands twice among these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ledger import codec
@@ -20,7 +21,7 @@ from ledger.learners.commands import RegisterLearner
 from ledger.memory import Known
 from ledger.receipt import Receipt
 from ledger.rules import Rules
-from ledger.store import Append, CatalogueMoved, NewFact, Store, is_reference
+from ledger.store import Append, CatalogueMoved, KeyedReceipt, NewFact, Store, is_reference
 
 
 class Origin(NamedTuple):
@@ -50,11 +51,19 @@ class _Decision(NamedTuple):
 class Round:
     """Decides commands in the order given, each on what those before it led to, and appends what follows."""
 
-    def __init__(self, store: Store, keys: LearnerKeys, deciding: Deciding, origin: Origin) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keys: LearnerKeys,
+        deciding: Deciding,
+        origin: Origin,
+        requests: Mapping[int, KeyedReceipt] | None = None,
+    ) -> None:
         self._store = store
         self._keys = keys
         self._deciding = deciding
         self._origin = origin
+        self._requests = requests or {}
 
     def run(self, commands: Sequence[tuple[int, Command]]) -> dict[int, Receipt | Refused]:
         """
@@ -79,9 +88,15 @@ class Round:
         except CatalogueMoved:
             return answers
         moved = {append.stream for append, positions in zip(appends, placed, strict=True) if positions is None}
+        # Where any append was taken the state was right, so what was decided before the one left out stands.
+        left = moved - {
+            append.stream for append, positions in zip(appends, placed, strict=True) if positions is not None
+        }
         last = {stream: known.position for stream, known in before.items()}
         for number, stream, version, append, broken in decisions:
-            if stream not in moved:
+            if append is not None and placed[append] is None:
+                left.add(stream)
+            if stream not in left:
                 recorded = () if append is None else placed[append] or ()
                 last[stream] = recorded[-1] if recorded else last[stream]
                 receipt = Receipt(stream=stream, version=version, position=last[stream], recorded=recorded)
@@ -96,19 +111,35 @@ class Round:
         """Decide the commands on *states*, and take these to what follows."""
         appends: list[Append] = []
         decisions: list[_Decision] = []
+        keys: set[str] = set()
+        held: set[str] = set()
+        grown: set[str] = set()
         for number, command, rules, stream in routed:
             known = states[stream]
+            request = self._requests.get(number)
+            if stream in held or (request is not None and request.key in keys):
+                held.add(stream)
+                continue
             try:
                 new, settled = self._origin.settle(self._deciding.decide(rules, known, command, setting))
             except Refused as refusal:
                 decisions.append(_Decision(number, stream, known.version, refusal=refusal))
                 continue
-            if not new:
+            if not new and request is None:
                 decisions.append(_Decision(number, stream, known.version))
                 continue
-            states[stream] = later = self._deciding.evolved(rules, known, settled, known.position)
+            if request is not None:
+                if not new and stream in grown:  # its receipt names the position, which is not known before the commit
+                    held.add(stream)
+                    continue
+                keys.add(request.key)
+                request = request._replace(version=known.version, position=known.position)
+            later = known
+            if new:
+                grown.add(stream)
+                states[stream] = later = self._deciding.evolved(rules, known, settled, known.position)
             decisions.append(_Decision(number, stream, later.version, append=len(appends)))
-            appends.append(Append(stream, known.version, new))
+            appends.append(Append(stream, known.version, new, request))
             if is_reference(stream):
                 break
         return appends, decisions
