@@ -119,6 +119,8 @@ class Round:
             request = self._requests.get(number)
             if stream in held or (request is not None and request.key in keys):
                 held.add(stream)
+                if request is not None:
+                    keys.add(request.key)  # who came first under a key stays the first
                 continue
             try:
                 new, settled = self._origin.settle(self._deciding.decide(rules, known, command, setting))
@@ -129,10 +131,10 @@ class Round:
                 decisions.append(_Decision(number, stream, known.version))
                 continue
             if request is not None:
+                keys.add(request.key)
                 if not new and stream in grown:  # its receipt names the position, which is not known before the commit
                     held.add(stream)
                     continue
-                keys.add(request.key)
                 request = request._replace(version=known.version, position=known.position)
             later = known
             if new:

@@ -114,7 +114,7 @@ def test_batches_sent_by_many_at_once_are_carried_out_once(ledger: Ledger, other
     assert 12 * 40 == sum(isinstance(answer, Receipt) for answers in sent for answer in answers)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.lists(st.tuples(st.sampled_from([LEE, KIM]), st.sampled_from("abcdef"), st.sampled_from("xy")), max_size=8),
