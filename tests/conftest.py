@@ -1,16 +1,72 @@
-"""What all tests share: temporary ledgers in memory-backed files where the machine has room for them."""
+"""What all tests share: temporary files in memory where the machine has room, and the servers that some ask for."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from tests.servers import Unavailable
+
+if TYPE_CHECKING:
+    from ledger.settings import PostgresUrls
+    from tests.servers.postgres import PostgresServer
 
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _ROOM = 4 * 2**30
+_DEMAND = "LEDGER_TEST_DEMAND_REAL"
+Server = TypeVar("Server")
 
 
 def pytest_configure() -> None:
     """Put temporary files where nobody waits for a disk; that a disk is asked to be durable stays tested."""
     if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def pytest_report_header() -> list[str]:
+    """Say which servers tests get that ask for them; none is started for that."""
+    from tests.servers import postgres
+
+    return [f"postgresql: {postgres.described()}"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Give the PostgreSQL that this process's tests share. Whoever stops or kills it starts it again."""
+    from tests.servers import postgres as found
+
+    yield _had(found.server)
+    found.close_server()
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[PostgresUrls]:
+    """Give a pair of databases, log and private: migrated, empty, and the test's alone."""
+    urls = postgres.new_database()
+    yield urls
+    postgres.drop(urls)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """Give a PostgreSQL of the test's own, to stop, kill and follow."""
+    from tests.servers.postgres import own_server
+
+    with ExitStack() as stack:
+        yield _had(lambda: stack.enter_context(own_server()))
+
+
+def _had(get: Callable[[], Server]) -> Server:
+    """Skip the test where its server cannot be had; fail it where that was demanded."""
+    try:
+        return get()
+    except Unavailable as reason:
+        if os.environ.get(_DEMAND):
+            pytest.fail(f"{_DEMAND} is set: {reason}", pytrace=False)
+        pytest.skip(str(reason))
