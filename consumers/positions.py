@@ -7,6 +7,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from ledger.database import Database
+from ledger.opening import small_database
+from ledger.settings import Settings
 from ledger.sqlite_file import SQLiteDatabase
 
 _TABLES = (
@@ -20,6 +22,11 @@ class Positions:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    @classmethod
+    def of_ledger(cls, settings: Settings) -> Positions:
+        """Open those of the followers of the ledger that *settings* name."""
+        return cls.in_file(settings.followers) if isinstance(settings.database, Path) else cls(small_database(settings))
 
     @classmethod
     def in_file(cls, path: Path) -> Positions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from consumers.follow import Follower
 from consumers.looping import Loop
@@ -21,17 +20,35 @@ from projections.views import Views
 _WAIT_SECONDS = 0.25
 
 
+class Projector:
+    """Keeps the views up with the log."""
+
+    def __init__(self, ledger: Ledger, views: Views) -> None:
+        self._store = ledger.store
+        self._views = views
+        self._projected = 0
+        self.loop = Loop("project", self.step, lambda: self._store.wait(self._projected, _WAIT_SECONDS))
+
+    def step(self) -> int:
+        """Take in what is new; return how many facts that were."""
+        taken = self._views.step(self._store)
+        self._projected = self._views.projected
+        return taken
+
+
 class Followers:
     """
     The followers of one ledger: run them in threads (`start`), or all at once to where nothing is left (`catch_up`).
 
-    Both may happen in several processes at the same time. *positions* is by default the file beside the views.
+    Both may happen in several processes at the same time. Where others settle (*settles* is False: consumers of
+    Kafka do), this one keeps no more than the views up.
     """
 
-    def __init__(self, ledger: Ledger, views: Views, positions: Path | None = None) -> None:
+    def __init__(self, ledger: Ledger, views: Views, positions: Positions, *, settles: bool = True) -> None:
         self._ledger = ledger
         self._views = views
-        self._positions = Positions.in_file(positions or _beside(views.directory))
+        self._positions = positions
+        self._settles = settles
         settler = Settler(ledger, views)
         self.settling = Follower(
             "settle",
@@ -41,9 +58,7 @@ class Followers:
             (*ABOUT_A_LEARNER, *ABOUT_A_STACK, *ABOUT_AN_ACHIEVEMENT),
         )
         self.scheduler = Scheduler(ledger, views, settler, self._positions)
-        self._projected = 0
-        self._projecting = Loop("project", self._project, lambda: ledger.store.wait(self._projected, _WAIT_SECONDS))
-        self._loops = (self._projecting, self.settling.loop, self.scheduler.loop)
+        self._loops = (Projector(ledger, views).loop, self.settling.loop, self.scheduler.loop) if settles else ()
         self._start_over_after_a_restore()
 
     def start(self) -> None:
@@ -73,11 +88,12 @@ class Followers:
 
         Works beside running threads and other processes.
         """
-        while True:
+        while self._settles:
             self.settling.catch_up(progress)
             self._views.catch_up(self._ledger.store, progress)
             if not self.scheduler.act() and self.settling.position >= self._ledger.store.head():
-                return self._views.catch_up(self._ledger.store)
+                break
+        return self._views.catch_up(self._ledger.store, progress)
 
     def _start_over_after_a_restore(self) -> None:
         """Where an older copy of the log was put back, what was followed is no more: follow from the first fact."""
@@ -86,13 +102,3 @@ class Followers:
             self._positions.start_over()
         if self._views.position() > head:
             self._views.rebuild(self._ledger.store)
-
-    def _project(self) -> int:
-        taken = self._views.step(self._ledger.store)
-        self._projected = self._views.projected
-        return taken
-
-
-def _beside(views: Path) -> Path:
-    """`ledger-followers.db` beside `ledger-views`."""
-    return views.with_name(views.name.removesuffix("-views") + "-followers.db")

@@ -8,7 +8,6 @@ nothing, or an account without its `LearnerRegistered`; both are taken up when t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,19 +26,17 @@ from ledger.identities import Identities
 from ledger.keys import LearnerKeys
 from ledger.learners.commands import LearnerCommand
 from ledger.memory import Known
+from ledger.opening import opened
 from ledger.receipt import Keyed, Receipt
 from ledger.round import Origin, Round
 from ledger.rules import RULES, Rules
 from ledger.settings import Settings
-from ledger.sqlite_store import SQLiteStore, holds_ledger
-from ledger.store import Append, CatalogueMoved, KeyedReceipt, Store, StoreUnavailable, is_reference
+from ledger.store import Append, CatalogueMoved, KeyedReceipt, Store, is_reference
 
 __all__ = ["Keyed", "Ledger", "Receipt", "refuse_stale", "utc_now"]
 
 _ATTEMPTS = 50
 _LANES = 64
-_LOOKED_AT = 500
-_MADE = re.compile(r"lrn_[0-9a-f]{30}")
 _MANY = "requests-of_many_commands"  # under which receipts are kept that are about no one stream
 _CONFLICT = "Others kept changing the same record; nothing was recorded, try again."
 _canonical = msgspec.json.Encoder(order="sorted").encode
@@ -71,23 +68,10 @@ class Ledger:
     @classmethod
     def open(cls, settings: Settings, *, create: bool = False, clock: Callable[[], datetime] = utc_now) -> Ledger:
         """Open the ledger that *settings* name; with *create*, make it where there is none."""
-        new = create and not holds_ledger(settings.database)
-        if new:
-            settings.database.parent.mkdir(parents=True, exist_ok=True)
-        else:
-            SQLiteStore.open(settings.database).close()  # says what is missing before keys are asked for
-        # The log comes last: where there is one, its keys and accounts were made, and are never made anew.
-        keys = LearnerKeys.in_file(settings.keys, settings.key_encryption_key(create=new), create=new)
-        if new:
-            _refuse_lost_log(keys, settings)
-        identities = Identities.in_file(settings.identities, create=new)
-        store = SQLiteStore.open(settings.database, create=new)
-        _refuse_older_keys(store, keys, settings)
-        _refuse_older_accounts(store, keys, identities, settings)
-        return cls(store, keys, identities, clock)
+        return cls(*opened(settings, create=create), clock)
 
     def close(self) -> None:
-        """Release the files."""
+        """Release everything."""
         self.store.close()
         self.keys.close()
         self.identities.close()
@@ -276,37 +260,6 @@ class Ledger:
             msg = "This idempotency key was used for another request; use a new one."
             raise errors.KeyReused(msg)
         return first
-
-
-def _refuse_older_keys(store: Store, keys: LearnerKeys, settings: Settings) -> None:
-    """Refuse keys restored from before the newest facts: a new key in the place of a lost one would hide the loss."""
-    newest = store.read_log(max(0, store.head() - _LOOKED_AT), _LOOKED_AT)
-    missing = keys.missing(stored.stream[8:] for stored in newest if stored.stream.startswith("learner-"))
-    if missing:
-        msg = f"{settings.keys} is older than the ledger: {missing[0]} has facts but no key; put the right file back"
-        raise StoreUnavailable(msg)
-
-
-def _refuse_older_accounts(store: Store, keys: LearnerKeys, identities: Identities, settings: Settings) -> None:
-    """Refuse accounts restored from before the newest facts: who is named in a file would become somebody new."""
-    newest = store.read_log(max(0, store.head() - _LOOKED_AT), _LOOKED_AT)
-    learners = {stored.stream[8:] for stored in newest if stored.stream.startswith("learner-")}
-    known = identities.profiles(learners)
-    lost = sorted(one for one in learners if one not in known and _MADE.fullmatch(one) and keys.has(one))
-    if lost:
-        about = f"{settings.identities} is older than the ledger: {lost[0]} has facts but no account"
-        msg = f"{about}; put the right file back"
-        raise StoreUnavailable(msg)
-
-
-def _refuse_lost_log(keys: LearnerKeys, settings: Settings) -> None:
-    """Refuse to begin a new log beside the keys of an old one: it would hide that the old one is lost."""
-    if not keys.unused():
-        msg = (
-            f"{settings.database} is missing, but {settings.keys} holds keys of its learners; put it back, "
-            "or take the keys away as well to begin anew"
-        )
-        raise StoreUnavailable(msg)
 
 
 def refuse_stale(position: int, expect: int | None) -> None:

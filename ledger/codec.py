@@ -11,6 +11,7 @@ never written, and `check` refuses bytes that this module would not have written
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, lru_cache
@@ -49,6 +50,7 @@ class Envelope(
 
 
 _encode = msgspec.json.Encoder(order="sorted").encode
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # escaped as JSON does, not a backslash that somebody wrote before u0000
 _OLD: Any = msgspec.json.Decoder(Envelope[dict[str, Any]])
 
 
@@ -112,6 +114,8 @@ class Codec:
             if moment is not None and moment.tzinfo is None:
                 msg = f"{name}: {field} has no time zone"
                 raise Unwritable(msg)
+        if b"\\u0000" in canonical and _NUL.search(canonical):
+            raise Unwritable("Text must not contain the NUL character, which not every database can keep.")
         return NewFact(name, canonical), again.fact
 
     def decode(self, stored: Stored) -> Recorded:

@@ -1,8 +1,12 @@
 """
 Where the ledger lives, read once from the environment and checked at start.
 
-    LEDGER_DATABASE_URL   sqlite:///FILE; default sqlite:///ledger.db
-    LEDGER_KEK            the key-encryption key, 32 bytes in base64; default: in a file that `ledger init` makes
+    LEDGER_DATABASE_URL           sqlite:///FILE or postgresql://…/NAME; default sqlite:///ledger.db
+    LEDGER_PRIVATE_DATABASE_URL   where PostgreSQL keeps keys and accounts; default: NAME_private beside it
+    LEDGER_KAFKA                  HOST:PORT[,…] of Apache Kafka; without it followers read the log themselves
+    LEDGER_INTAKE_SOURCES         the systems that may send commands by Kafka, comma-separated; default: none
+    LEDGER_KEK                    the key-encryption key, 32 bytes in base64
+    LEDGER_KEK_FILE               the file that holds it instead; beside an SQLite log that is by default `ledger.kek`
 
 What is not the log stands in files of its own beside it: for `ledger.db` that is `ledger-keys.db`,
 `ledger-identities.db`, `ledger-followers.db`, `ledger-views/` and `ledger.kek`.
@@ -18,9 +22,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 _SQLITE = "sqlite:///"
+_POSTGRESQL = ("postgresql", "postgres")
 _KEK_BYTES = 32
+_LAST_PORT = 65_535
 _NO = ("", "n", "no", "f", "false", "off", "0")
 
 
@@ -28,22 +35,48 @@ class UnusableSettings(ValueError):
     """A setting cannot be used as it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresUrls:
+    """The database of the log, its views and followers; and the one of all that can be erased, backed up apart."""
+
+    log: str = field(repr=False)
+    private: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return shown(self.log)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Settings of one ledger."""
 
-    database: Path
+    database: Path | PostgresUrls
     kek: bytes | None = field(default=None, repr=False)
+    kek_at: Path | None = None
+    kafka: str | None = None
+    intake_sources: frozenset[str] = frozenset()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, *, database: str | None = None) -> Settings:
         """Read and check the settings; *database* (a URL or a file) goes before the environment's."""
         env = os.environ if environment is None else environment
         refuse_lossy_postgres(env)
+        url = database or env.get("LEDGER_DATABASE_URL") or f"{_SQLITE}ledger.db"
         return cls(
-            database=_sqlite_file(database or env.get("LEDGER_DATABASE_URL") or f"{_SQLITE}ledger.db"),
+            database=_postgres(url, env) if url.partition("://")[0] in _POSTGRESQL else _sqlite_file(url),
             kek=_kek(env["LEDGER_KEK"], "LEDGER_KEK") if env.get("LEDGER_KEK") else None,
+            kek_at=Path(env["LEDGER_KEK_FILE"]) if env.get("LEDGER_KEK_FILE") else None,
+            kafka=_bootstrap(env["LEDGER_KAFKA"]) if env.get("LEDGER_KAFKA") else None,
+            intake_sources=frozenset(filter(None, map(str.strip, env.get("LEDGER_INTAKE_SOURCES", "").split(",")))),
         )
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file of the log; UnusableSettings where the log is in PostgreSQL."""
+        if isinstance(self.database, PostgresUrls):
+            msg = f"this is about files, but the ledger is in PostgreSQL ({self.database})"
+            raise UnusableSettings(msg)
+        return self.database
 
     @property
     def keys(self) -> Path:
@@ -68,13 +101,17 @@ class Settings:
     @property
     def kek_file(self) -> Path:
         """Where the key-encryption key is unless the environment gives it."""
-        return self._beside(".kek")
+        if self.kek_at is None and isinstance(self.database, PostgresUrls):
+            msg = "there is no key-encryption key: set LEDGER_KEK, or LEDGER_KEK_FILE to the file that holds it"
+            raise UnusableSettings(msg)
+        return self.kek_at or self._beside(".kek")
 
     def key_encryption_key(self, *, create: bool = False) -> bytes:
-        """Return the key-encryption key; with *create*, make its file if neither it nor any wrapped key exists."""
+        """Return the key-encryption key; with *create*, make its file if neither it nor a file of keys exists."""
         if self.kek is not None:
             return self.kek
-        if create and not self.kek_file.exists() and not self.keys.exists():
+        keys_exist = isinstance(self.database, Path) and self.keys.exists()
+        if create and not self.kek_file.exists() and not keys_exist:
             _write_secret(self.kek_file, secrets.token_bytes(_KEK_BYTES))
         try:
             written = self.kek_file.read_text(encoding="utf-8", errors="replace")
@@ -87,7 +124,7 @@ class Settings:
         return _kek(written, str(self.kek_file))
 
     def _beside(self, ending: str) -> Path:
-        return self.database.with_name(self.database.stem + ending)
+        return self.file.with_name(self.file.stem + ending)
 
 
 def refuse_lossy_postgres(environment: Mapping[str, str]) -> None:
@@ -97,9 +134,56 @@ def refuse_lossy_postgres(environment: Mapping[str, str]) -> None:
         raise UnusableSettings(msg)
 
 
+def shown(url: str) -> str:
+    """Return *url* without the password, fit for a sentence."""
+    try:
+        parts = urlsplit(url)
+        user = f"{parts.username}@" if parts.username else ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return f"{url.partition('://')[0]}://…"
+    return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
+
+
+def _postgres(url: str, environment: Mapping[str, str]) -> PostgresUrls:
+    """Read *url*; the private one of the environment belongs to the environment's log, not to another."""
+    parts = _split(url, "LEDGER_DATABASE_URL")
+    private = environment.get("LEDGER_PRIVATE_DATABASE_URL")
+    if private and url == environment.get("LEDGER_DATABASE_URL"):
+        _split(private, "LEDGER_PRIVATE_DATABASE_URL")
+        if private == url:
+            raise UnusableSettings("LEDGER_PRIVATE_DATABASE_URL must name another database than the log's")
+        return PostgresUrls(url, private)
+    return PostgresUrls(url, urlunsplit(parts._replace(path=f"{parts.path}_private")))
+
+
+def _split(url: str, setting: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _POSTGRESQL and parts.path.strip("/") and (parts.port or True) and "\0" not in url
+    except ValueError:
+        usable = False
+    if not usable:
+        msg = f"{setting} must be postgresql://USER@HOST:PORT/NAME, not {shown(url)}"
+        raise UnusableSettings(msg)
+    return parts
+
+
+def _bootstrap(text: str) -> str:
+    """Return the brokers to begin with, each as HOST:PORT."""
+    brokers = [broker.strip() for broker in text.split(",")]
+    for broker in brokers:
+        host, _, port = broker.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= _LAST_PORT:
+            msg = f"LEDGER_KAFKA must be HOST:PORT[,HOST:PORT…], not {text!r}"
+            raise UnusableSettings(msg)
+    return ",".join(brokers)
+
+
 def _sqlite_file(url: str) -> Path:
     if "://" in url and not url.startswith(_SQLITE):
-        msg = f"LEDGER_DATABASE_URL must be sqlite:///FILE, not {url.partition('://')[0]}://…"
+        scheme = url.partition("://")[0]
+        msg = f"LEDGER_DATABASE_URL must be sqlite:///FILE or postgresql://…/NAME, not {scheme}://…"
         raise UnusableSettings(msg)
     name = url.removeprefix(_SQLITE)
     if not name or "\0" in name or ":memory:" in name or "mode=memory" in name or name.startswith("file:"):

@@ -13,10 +13,11 @@ from typing import Literal
 from api.commands.faults import Unusable
 from api.commands.options import database
 from api.commands.progress import Progress, progress
+from consumers.positions import Positions
 from consumers.run import Followers
 from ledger import Ledger
-from ledger.settings import Settings
-from ledger.sqlite_store import holds_ledger
+from ledger.opening import exists
+from ledger.settings import PostgresUrls, Settings
 from projections.views import Views
 
 
@@ -54,8 +55,8 @@ class Opened:
 def opened(*, create: bool = False) -> Iterator[Opened]:
     """Open the ledger that the options or the environment name; with *create*, make it where there is none."""
     settings = Settings.from_environment(database=database())
-    if not create and not holds_ledger(settings.database):
-        raise Unusable(f"There is no ledger at {settings.database}; `ledger init` makes one.")
+    if not create and not exists(settings):
+        raise Unusable(f"There is no ledger at {settings.database}; `{_maker(settings)}` makes one.")
     # What is open holds few cycles and many lasting records: walking them over and over cost a fifth of an import.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -63,7 +64,7 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
     try:
         views = Views(settings.views)
         try:
-            followers = Followers(ledger, views, settings.followers)
+            followers = Followers(ledger, views, Positions.of_ledger(settings), settles=settings.kafka is None)
             try:
                 yield Opened(ledger, views, followers)
             finally:
@@ -76,18 +77,23 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
 
 def there_is_one() -> bool:
     """Whether there is a ledger where the options or the environment say."""
-    return holds_ledger(Settings.from_environment(database=database()).database)
+    return exists(Settings.from_environment(database=database()))
+
+
+def _maker(settings: Settings) -> str:
+    return "ledger migrate" if isinstance(settings.database, PostgresUrls) else "ledger init"
 
 
 def refuse_report(report: Path, source: Path) -> None:
     """Raise `Unusable` where writing *report* would overwrite *source* or a file of the ledger, or cannot be done."""
     settings = Settings.from_environment(database=database())
-    logs = (settings.database, settings.keys, settings.identities, settings.followers)
-    files = [Path(f"{log}{ending}") for log in logs for ending in ("", "-wal", "-shm", "-journal")]
     if _is(report, source):
         raise Unusable(f"The report would overwrite {source}; name another file.")
-    if any(_is(report, own) for own in (*files, settings.kek_file)) or _is_within(report, settings.views):
-        raise Unusable(f"The report would overwrite {report}, a file of the ledger; name another.")
+    if isinstance(settings.database, Path):
+        logs = (settings.database, settings.keys, settings.identities, settings.followers)
+        files = [Path(f"{log}{ending}") for log in logs for ending in ("", "-wal", "-shm", "-journal")]
+        if any(_is(report, own) for own in (*files, settings.kek_file)) or _is_within(report, settings.views):
+            raise Unusable(f"The report would overwrite {report}, a file of the ledger; name another.")
     if not report.resolve().parent.is_dir():
         raise Unusable(f"There is no directory {report.parent} for the report.")
 

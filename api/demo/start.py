@@ -11,6 +11,7 @@ from api.demo import story
 from api.demo.telling import tell
 from api.keys import create_key
 from api.serving import free_port, serve
+from consumers.positions import Positions
 from consumers.run import Followers
 from ledger import Ledger
 from ledger.events import AchievementAwarded, EvidenceSubmitted, Role
@@ -37,10 +38,10 @@ def demonstrate(directory: Path, host: str, port: int, say: Callable[[str], Any]
     """Serve the sample college from *directory*, made there if it is new, until interrupted."""
     directory.mkdir(parents=True, exist_ok=True)
     settings = Settings(database=directory / "ledger.db")
-    new = not settings.database.exists()
+    new = not settings.file.exists()
     ledger = Ledger.open(settings, create=True)
     views = Views(settings.views)
-    followers = Followers(ledger, views, settings.followers)
+    followers = Followers(ledger, views, Positions.of_ledger(settings))
     try:
         if new:
             tell(ledger, followers)
@@ -49,7 +50,7 @@ def demonstrate(directory: Path, host: str, port: int, say: Callable[[str], Any]
         }
 
         def listening(address: str) -> None:
-            say("\n".join(welcome(ledger, settings.database, address, keys)))
+            say("\n".join(welcome(ledger, settings.file, address, keys)))
 
         serve(ledger, views, followers, host, free_port(host, port), listening)
     finally:

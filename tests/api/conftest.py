@@ -14,6 +14,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from api.app import create_app
+from consumers.positions import Positions
 from consumers.run import Followers
 from ledger.application import Ledger
 from ledger.event import Actor
@@ -77,7 +78,7 @@ class Service:
         settings = Settings.from_environment({}, database=str(directory / "ledger.db"))
         self.ledger = Ledger.open(settings, create=True, clock=self.clock)
         self.views = Views(settings.views)
-        self.followers = Followers(self.ledger, self.views)
+        self.followers = Followers(self.ledger, self.views, Positions.of_ledger(settings))
         self.followers.catch_up()
         self.app = create_app(self.ledger, self.views, self.followers)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 
+from consumers.positions import Positions
 from consumers.run import Followers
 from ledger.learners.commands import RegisterLearner, Settle
 from projections.award_register import awards
@@ -22,7 +23,7 @@ def main() -> None:
         note("latency of milestones")
         ledger = make(Path(folder) / "ledger.db")
         views = Views(Path(folder) / "ledger-views")
-        followers = Followers(ledger, views)
+        followers = Followers(ledger, views, Positions.in_file(Path(folder) / "ledger-followers.db"))
         learners = [f"lrn_quick{n}" for n in range(_LEARNERS)]
         for learner in learners:
             commands = [command for n, name in enumerate(MICROS) for command in earn(learner, name, n)]

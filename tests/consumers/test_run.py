@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from consumers.positions import Positions
 from consumers.run import Followers
 from consumers.when_holdings_or_stacks_change_then_settle import Settler
 from ledger.events import (
@@ -36,9 +37,13 @@ def college(tmp_path: Path) -> College:
 
 @pytest.fixture
 def followers(college: College) -> Iterator[Followers]:
-    followers = Followers(college.ledger, college.views())
+    followers = Followers(college.ledger, college.views(), _positions(college))
     yield followers
     followers.close()
+
+
+def _positions(college: College, name: str = "ledger-followers.db") -> Positions:
+    return Positions.in_file(college.directory / name)
 
 
 def _register(college: College) -> dict[str, Award]:
@@ -90,7 +95,7 @@ def test_two_processes_that_settle_the_same_facts_award_one_milestone(college: C
             c.RecogniseLearning(learner_id=learner, recognition_id="r", achievement_id=ex.TIG, by=ex.BEN, source=WHY)
         )
     views = college.views()
-    each = [Followers(college.ledger, views, college.directory / f"followers-{n}.db") for n in range(2)]
+    each = [Followers(college.ledger, views, _positions(college, f"followers-{n}.db")) for n in range(2)]
 
     threads = [threading.Thread(target=one.catch_up) for one in each]
     for thread in threads:
@@ -192,7 +197,7 @@ def test_when_grace_is_over_the_policy_acts_and_once(college: College, followers
     assert "live" == _register(college)[ex.WELDER].status
 
     college.pass_(days=10)
-    restarted = Followers(college.ledger, college.views())
+    restarted = Followers(college.ledger, college.views(), _positions(college))
     restarted.catch_up()
     restarted.catch_up()
     followers.catch_up()
@@ -298,14 +303,16 @@ def test_what_settling_records_is_not_settled_again(
 
 def test_an_older_copy_of_the_log_put_back_is_followed_from_its_first_fact(tmp_path: Path) -> None:
     before, after = College(tmp_path / "before"), College(tmp_path / "after")
-    newer = Followers(after.ledger, after.views())
+    newer = Followers(after.ledger, after.views(), _positions(after))
     for learner in ("lrn_mo", "lrn_may", "lrn_max"):
         after.earn(learner, ex.MIG)
     newer.catch_up()
     newer.close()
     _become_welder(before)
 
-    followers = Followers(before.ledger, after.views())  # the log was put back, what followed the newer one was not
+    followers = Followers(
+        before.ledger, after.views(), _positions(after)
+    )  # the log was put back, what followed the newer one was not
     followers.catch_up()
     followers.close()
 
@@ -320,7 +327,7 @@ def test_a_spoilt_file_of_positions_is_begun_anew(college: College, followers: F
     for beside in path.parent.glob("ledger-followers.db*"):
         beside.write_bytes(b"no database" * 999)
 
-    again = Followers(college.ledger, college.views())
+    again = Followers(college.ledger, college.views(), _positions(college))
     try:
         assert college.ledger.store.head() == again.catch_up()
     finally:

@@ -12,6 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Thread
 
+from consumers.positions import Positions
 from consumers.run import Followers
 from ledger.application import Ledger
 from ledger.settings import Settings
@@ -36,7 +37,7 @@ def live(database: Path, pipes: list[Connection]) -> None:
     """Open, follow, and answer until killed."""
     settings = Settings.from_environment({}, database=str(database))
     ledger = Ledger.open(settings)
-    Followers(ledger, Views(settings.views)).start()
+    Followers(ledger, Views(settings.views), Positions.of_ledger(settings)).start()
     threads = [Thread(target=answer, args=(ledger, pipe)) for pipe in pipes]
     for thread in threads:
         thread.start()

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from api.commands import main
 from api.imports.rehearsal import COMMAND_LINE
 from api.keys import person
+from consumers.positions import Positions
 from consumers.run import Followers
 from ledger import Ledger
 from ledger.achievements import ApproveAchievement, DraftAchievement, PublishAchievement
@@ -121,7 +122,7 @@ class College:
         self.moved = timedelta()
         self.ledger = Ledger.open(settings, clock=lambda: datetime.now(UTC) + self.moved)
         self.views = Views(settings.views)
-        self.followers = Followers(self.ledger, self.views, settings.followers)
+        self.followers = Followers(self.ledger, self.views, Positions.of_ledger(settings))
         self.gail, self.hugo = (person(self.ledger, ref, "registrar") for ref in ("gail", "hugo"))
         self.dora, self.rey = (person(self.ledger, ref, "designer") for ref in ("dora", "rey"))
 

@@ -268,7 +268,7 @@ def test_a_ledger_that_lost_its_keys_or_accounts_does_not_make_new_ones(tmp_path
 def test_making_a_ledger_that_was_broken_off_is_done_again(tmp_path: Path) -> None:
     settings = Settings(database=tmp_path / "ledger.db")
     settings.key_encryption_key(create=True)
-    settings.database.touch()
+    settings.file.touch()
 
     Ledger.open(settings, create=True).close()
     Ledger.open(settings).close()
@@ -289,7 +289,7 @@ def test_a_ledger_does_not_begin_a_new_log_beside_the_keys_of_a_lost_one(tmp_pat
 
     with pytest.raises(StoreUnavailable):
         Ledger.open(settings, create=True)
-    assert not settings.database.exists()
+    assert not settings.file.exists()
 
 
 def test_accounts_restored_from_before_the_newest_facts_are_refused(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def assessed(**changes: Any) -> EvidenceAssessed:
 
 # Anything a fact can say
 
+_TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5)
+
 
 def values(annotation: Any) -> st.SearchStrategy[Any]:
     """Return what a field so annotated may hold."""
@@ -49,18 +51,18 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
     if origin is tuple:
         return st.lists(values(arguments[0]), max_size=2).map(tuple)
     if origin is dict:
-        return st.dictionaries(st.text(max_size=5), values(arguments[1]), max_size=2)
+        return st.dictionaries(_TEXT, values(arguments[1]), max_size=2)
     if annotation is Private:
         return st.binary(min_size=28, max_size=60).map(lambda sealed: Private(sealed=sealed))
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return anything(annotation)
     if annotation is Any:
-        return st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5) | st.lists(st.text(max_size=5))
+        return st.none() | st.booleans() | st.integers(-9, 9) | _TEXT | st.lists(_TEXT)
     if annotation is datetime:
         return st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]))
     if annotation is Decimal:
         return st.decimals(allow_nan=False, allow_infinity=False)
-    return st.from_type(annotation)
+    return _TEXT if annotation is str else st.from_type(annotation)
 
 
 def anything(cls: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
@@ -234,3 +236,18 @@ def test_a_fact_that_could_not_be_read_again_is_never_written(fact: Event) -> No
 def test_an_instant_without_a_time_zone_is_never_written() -> None:
     with pytest.raises(codec.Unwritable, match="effective_at has no time zone"):
         codec.encode(LearnerRegistered(effective_at=datetime(2026, 1, 1)), ANA)  # noqa: DTZ001
+
+
+@given(st.text(max_size=3), st.integers(0, 4), st.text(max_size=3))
+def test_the_nul_character_is_refused_and_nothing_that_only_looks_like_it(
+    before: str, backslashes: int, after: str
+) -> None:
+    text = before + "\\" * backslashes + "u0000" + after
+    if "\0" in text or not text.isprintable():
+        return
+    codec.encode(assessed(evidence_id=text), ANA)
+
+    with pytest.raises(codec.Unwritable, match="NUL"):
+        codec.encode(assessed(evidence_id=text + "\0"), ANA)
+    with pytest.raises(codec.Unwritable, match="NUL"):
+        codec.encode(assessed(evidence_id="\\" * backslashes + "\0"), ANA)

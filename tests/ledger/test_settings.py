@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.settings import Settings, UnusableSettings
+from ledger.settings import PostgresUrls, Settings, UnusableSettings
 
 KEK = base64.b64encode(bytes(range(32))).decode()
 
@@ -34,11 +34,70 @@ def test_the_other_files_are_named_after_the_ledgers() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://host/x", "postgresql://host/x", "sqlite:///", "sqlite:///:memory:", ":memory:", "file:x?mode=memory"],
+    [
+        "mysql://host/x",
+        "postgresql://host",
+        "postgresql://host:port/x",
+        "postgresql://[host/x",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        ":memory:",
+        "file:x?mode=memory",
+    ],
 )
 def test_a_database_that_cannot_keep_a_record_is_refused(url: str) -> None:
     with pytest.raises(UnusableSettings, match="LEDGER_DATABASE_URL"):
         Settings.from_environment({"LEDGER_DATABASE_URL": url})
+
+
+def test_what_can_be_erased_is_kept_in_a_database_of_its_own() -> None:
+    log = "postgresql://app:secret@db.example:5432/college?sslmode=require"
+    private = "postgresql://app:secret@vault.example/people"
+
+    settings = Settings.from_environment({"LEDGER_DATABASE_URL": log})
+    assert PostgresUrls(log, log.replace("/college", "/college_private")) == settings.database
+    both = {"LEDGER_DATABASE_URL": log, "LEDGER_PRIVATE_DATABASE_URL": private}
+    assert PostgresUrls(log, private) == Settings.from_environment(both).database
+    other = Settings.from_environment(both, database="postgresql://db/other").database
+    assert PostgresUrls("postgresql://db/other", "postgresql://db/other_private") == other
+    with pytest.raises(UnusableSettings, match="another database"):
+        Settings.from_environment(both | {"LEDGER_PRIVATE_DATABASE_URL": log})
+
+
+def test_passwords_are_never_shown() -> None:
+    settings = Settings.from_environment({"LEDGER_DATABASE_URL": "postgresql://app:s3cret@db:5432/college"})
+
+    assert "postgresql://app@db:5432/college" == str(settings.database)
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(UnusableSettings) as refused:
+        Settings.from_environment({"LEDGER_DATABASE_URL": "postgresql://app:s3cret@db:x/college"})
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["kafka", "kafka:", ":9092", "kafka:0", "kafka:99999", "kafka:9092,", "kafka:９０９２"]
+)
+def test_brokers_without_a_host_and_a_port_are_refused(text: str) -> None:
+    with pytest.raises(UnusableSettings, match="LEDGER_KAFKA"):
+        Settings.from_environment({"LEDGER_KAFKA": text})
+
+
+def test_brokers_and_the_systems_that_may_send_commands_are_listed_with_commas() -> None:
+    settings = Settings.from_environment({"LEDGER_KAFKA": "a:9092, b:9093", "LEDGER_INTAKE_SOURCES": "lms, ,exams"})
+
+    assert ("a:9092,b:9093", {"lms", "exams"}) == (settings.kafka, settings.intake_sources)
+
+
+def test_a_ledger_in_postgresql_asks_for_its_key_encryption_key(tmp_path: Path) -> None:
+    environment = {"LEDGER_DATABASE_URL": "postgresql://db/college"}
+    with pytest.raises(UnusableSettings, match="LEDGER_KEK_FILE"):
+        Settings.from_environment(environment).key_encryption_key(create=True)
+
+    environment["LEDGER_KEK_FILE"] = str(tmp_path / "kek")
+    made = Settings.from_environment(environment).key_encryption_key(create=True)
+    assert made == Settings.from_environment(environment).key_encryption_key()
+    with pytest.raises(UnusableSettings, match="PostgreSQL"):
+        Settings.from_environment(environment).views  # noqa: B018
 
 
 @pytest.mark.parametrize("value", ["yes", "TRUE", "1", "on", "perhaps"])

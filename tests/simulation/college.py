@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from consumers.positions import Positions
 from consumers.run import Followers
 from ledger.achievements import ApproveAchievement, DraftAchievement, PublishAchievement, ReviseAchievement
 from ledger.application import Ledger
@@ -121,7 +122,7 @@ class College:
     def open(self, *, create: bool = False) -> None:
         self.ledger = Ledger.open(self.settings, create=create, clock=self.clock)
         self.views = Views(self.settings.views)
-        self.followers = Followers(self.ledger, self.views)
+        self.followers = Followers(self.ledger, self.views, Positions.of_ledger(self.settings))
 
     def close(self) -> None:
         self.followers.close()

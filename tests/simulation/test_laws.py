@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from consumers.positions import Positions
 from consumers.run import Followers
 from consumers.when_holdings_or_stacks_change_then_settle import SETTLER, Settler
 from ledger.application import Ledger
@@ -94,7 +95,7 @@ def test_facts_handed_to_the_settler_again_in_any_order_record_nothing(
     live_through(college, seed, steps=100)
     with ExitStack() as stack:
         views = college.views()
-        followers = Followers(college.ledger, views)
+        followers = Followers(college.ledger, views, Positions.in_file(college.directory / "ledger-followers.db"))
         for one in (college.ledger, views, followers):
             stack.callback(one.close)
         head = followers.catch_up()
@@ -144,7 +145,7 @@ def test_writers_and_settlers_in_threads_neither_lose_nor_double_anything(colleg
 
 def test_writers_in_processes_neither_lose_nor_double_anything(college: College) -> None:
     learner = LEARNERS[0]
-    command = [sys.executable, "-m", "tests.simulation.writing", str(college.settings.database), learner]
+    command = [sys.executable, "-m", "tests.simulation.writing", str(college.settings.file), learner]
     writers = [subprocess.Popen([*command, f"{number // 2}"], stdout=subprocess.PIPE, text=True) for number in range(4)]
     written = [json.loads(one.communicate(timeout=60)[0]) for one in writers]
 

@@ -1,0 +1,125 @@
+"""
+The parts of a ledger, found where the settings say: SQLite files, or databases of a PostgreSQL server.
+
+What was lost or restored from another time is refused here, before anything new is written over the loss.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.database import Database
+from ledger.identities import Identities
+from ledger.keys import LearnerKeys
+from ledger.settings import PostgresUrls, Settings, shown
+from ledger.sqlite_store import SQLiteStore, holds_ledger
+from ledger.store import Store, StoreUnavailable
+
+_LOOKED_AT = 500
+_MADE = re.compile(r"lrn_[0-9a-f]{30}")
+
+
+class Parts(NamedTuple):
+    """What a ledger is made of."""
+
+    store: Store
+    keys: LearnerKeys
+    identities: Identities
+
+
+def exists(settings: Settings) -> bool:
+    """Whether there is a ledger; StoreUnavailable where something else is, or nobody can tell."""
+    if isinstance(settings.database, Path):
+        return holds_ledger(settings.database)
+    from ledger.migrations import migrated  # noqa: PLC0415  the embedded ledger starts without PostgreSQL's driver
+
+    return migrated(settings.database)
+
+
+def opened(settings: Settings, *, create: bool) -> Parts:
+    """Open the parts; with *create*, make them where there are none. StoreUnavailable where something is missing."""
+    new = create and not exists(settings)
+    parts = _in_files if isinstance(settings.database, Path) else _in_postgres
+    with ExitStack() as undo:
+        found = parts(settings, new, undo)
+        _refuse_older_keys(found, _where(settings, "keys"))
+        _refuse_older_accounts(found, _where(settings, "identities"))
+        undo.pop_all()
+    return found
+
+
+def small_database(settings: Settings) -> Database:
+    """Open the PostgreSQL database in which followers note how far they are."""
+    from ledger.postgres import PostgresDatabase  # noqa: PLC0415
+
+    assert isinstance(settings.database, PostgresUrls)
+    return PostgresDatabase(settings.database.log)
+
+
+def _in_files(settings: Settings, new: bool, undo: ExitStack) -> Parts:
+    if new:
+        settings.file.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        SQLiteStore.open(settings.file).close()  # says what is missing before keys are asked for
+    # The log comes last: where there is one, its keys and accounts were made, and are never made anew.
+    keys = undo.enter_context(
+        closing(LearnerKeys.in_file(settings.keys, settings.key_encryption_key(create=new), create=new))
+    )
+    if new and not keys.unused():
+        _refuse_lost_log(str(settings.file), str(settings.keys))
+    identities = undo.enter_context(closing(Identities.in_file(settings.identities, create=new)))
+    return Parts(undo.enter_context(closing(SQLiteStore.open(settings.file, create=new))), keys, identities)
+
+
+def _in_postgres(settings: Settings, new: bool, undo: ExitStack) -> Parts:
+    from ledger.migrations import migrate  # noqa: PLC0415
+    from ledger.postgres import PostgresDatabase  # noqa: PLC0415
+    from ledger.postgres_store import PostgresStore  # noqa: PLC0415
+
+    urls = settings.database
+    assert isinstance(urls, PostgresUrls)
+    kek = settings.key_encryption_key(create=new)
+    if new:
+        migrate(urls)
+    store = undo.enter_context(closing(PostgresStore.open(urls.log)))
+    keys = undo.enter_context(closing(LearnerKeys(PostgresDatabase(urls.private), kek)))
+    if new and store.head() == 0 and not keys.unused():
+        _refuse_lost_log(shown(urls.log), shown(urls.private))
+    return Parts(store, keys, undo.enter_context(closing(Identities(PostgresDatabase(urls.private)))))
+
+
+def _where(settings: Settings, part: str) -> str:
+    urls = settings.database
+    return shown(urls.private) if isinstance(urls, PostgresUrls) else str(getattr(settings, part))
+
+
+def _refuse_older_keys(parts: Parts, where: str) -> None:
+    """Refuse keys restored from before the newest facts: a new key in the place of a lost one would hide the loss."""
+    missing = parts.keys.missing(_latest_learners(parts.store))
+    if missing:
+        msg = f"{where} is older than the ledger: {missing[0]} has facts but no key; put the right one back"
+        raise StoreUnavailable(msg)
+
+
+def _refuse_older_accounts(parts: Parts, where: str) -> None:
+    """Refuse accounts restored from before the newest facts: who is named in a file would become somebody new."""
+    learners = _latest_learners(parts.store)
+    known = parts.identities.profiles(learners)
+    lost = sorted(one for one in learners if one not in known and _MADE.fullmatch(one) and parts.keys.has(one))
+    if lost:
+        msg = f"{where} is older than the ledger: {lost[0]} has facts but no account; put the right one back"
+        raise StoreUnavailable(msg)
+
+
+def _latest_learners(store: Store) -> set[str]:
+    newest = store.read_log(max(0, store.head() - _LOOKED_AT), _LOOKED_AT)
+    return {stored.stream[8:] for stored in newest if stored.stream.startswith("learner-")}
+
+
+def _refuse_lost_log(log: str, keys: str) -> None:
+    """Refuse to begin a new log beside the keys of an old one: it would hide that the old one is lost."""
+    msg = f"{log} is missing, but {keys} holds keys of its learners; put it back, or take the keys away to begin anew"
+    raise StoreUnavailable(msg)
