@@ -22,11 +22,11 @@ import msgspec
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent, Subscription
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQLiteFactory
 
-from ledger.errors import TooLarge
-from ledger.group_commit import VERSIONS, GroupCommit
+from ledger.group_commit import GroupCommit
 from ledger.signals import POLL_S, Signal, SignalledSubscription, signal_of
+from ledger.sqlite_append import VERSIONS, SQLiteWriter
 from ledger.sqlite_file import Readers, available, connect, writing
-from ledger.store import LARGEST_APPEND, Append, KeyedReceipt, NewFact, Stored, StoreUnavailable, microseconds
+from ledger.store import Append, KeyedReceipt, NewFact, Stored, StoreUnavailable, microseconds, size_of
 
 _APPLICATION_ID = 0x4C454447  # "LEDG"
 _FORMAT = 1
@@ -117,10 +117,9 @@ class SQLiteStore(SQLiteApplicationRecorder):
     def append(
         self, appends: Sequence[Append], *, now: datetime, catalogue_position: int | None = None
     ) -> list[tuple[int, ...] | None]:
-        if sum([len(fact.body) for append in appends for fact in append.facts]) > LARGEST_APPEND:
-            _refuse_large(appends)
+        size = size_of(appends)
         self._readers.check_open()
-        return self._write().append(appends, now, catalogue_position)
+        return self._write().append(appends, size, now, catalogue_position)
 
     def read(self, stream: str, after_version: int = 0, until: int | None = None) -> list[Stored]:
         query = (
@@ -245,7 +244,7 @@ class SQLiteStore(SQLiteApplicationRecorder):
                 self._readers.check_open()
                 with available():
                     connection = connect(self._path)
-                self._writer = GroupCommit(connection, self._signal.reached)
+                self._writer = GroupCommit(SQLiteWriter(connection), self._signal.reached)
         return self._writer
 
     def _select(self, query: str, parameters: tuple[object, ...]) -> list[Stored]:
@@ -289,10 +288,3 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
     if version > _FORMAT:
         msg = f"{path} was written by a newer version of the ledger"
         raise StoreUnavailable(msg)
-
-
-def _refuse_large(appends: Sequence[Append]) -> None:
-    for append in appends:
-        if sum(len(fact.body) for fact in append.facts) > LARGEST_APPEND:
-            msg = f"One command can record at most {LARGEST_APPEND // 1024 // 1024} MiB; send it in parts."
-            raise TooLarge(msg)

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from ledger.errors import TooLarge
+
 LARGEST_APPEND = 8 * 1024 * 1024
 _NOT_REFERENCE = ("learner-", "batch-")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,6 +22,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 class StoreUnavailable(Exception):
     """The store cannot be used now (full, locked, missing, not a ledger); nothing was half-written."""
+
+
+class StoreBusy(StoreUnavailable):
+    """More waits to be written than can be written soon; nothing was written, and a second later it may be."""
 
 
 class CatalogueMoved(Exception):
@@ -133,6 +139,17 @@ class Store(Protocol):
 def is_reference(stream: str) -> bool:
     """Whether the facts of *stream* are definitions or people, on which decisions about learners rest."""
     return not stream.startswith(_NOT_REFERENCE)
+
+
+def size_of(appends: Sequence[Append]) -> int:
+    """Return how many bytes the facts have; TooLarge where those of one append are more than a command may record."""
+    size = sum([len(fact.body) for append in appends for fact in append.facts])
+    if size > LARGEST_APPEND:
+        for append in appends:
+            if sum(len(fact.body) for fact in append.facts) > LARGEST_APPEND:
+                msg = f"One command can record at most {LARGEST_APPEND // 1024 // 1024} MiB; send it in parts."
+                raise TooLarge(msg)
+    return size
 
 
 def microseconds(moment: datetime) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread, Timer
@@ -17,6 +17,8 @@ from time import monotonic, sleep
 import pytest
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
+from ledger.group_commit import GroupCommit
+from ledger.sqlite_append import SQLiteWriter
 from ledger.sqlite_file import connect
 from ledger.sqlite_store import Factory, SQLiteStore, holds_ledger
 from ledger.store import Append, Store, StoreUnavailable
@@ -39,6 +41,20 @@ def store(path: Path) -> Iterator[SQLiteStore]:
     store = SQLiteStore.open(path, create=True)
     yield store
     store.close()
+
+
+def connection_of(writer: GroupCommit) -> sqlite3.Connection:
+    assert isinstance(writer.writer, SQLiteWriter)
+    return writer.writer.connection
+
+
+@contextmanager
+def held(writer: GroupCommit) -> Iterator[None]:
+    """Keep everybody waiting, as a long commit would."""
+    writer._writing = True
+    yield
+    with writer._lock:
+        writer._wake_next()
 
 
 def in_another_process(code: str, *arguments: object) -> subprocess.Popen[str]:
@@ -241,7 +257,7 @@ def test_processes_that_read_and_then_write_take_turns(path: Path, store: SQLite
 
 def test_a_store_that_stays_locked_is_unavailable(store: SQLiteStore, path: Path) -> None:
     store.append([Append(LEE, 0, facts("a"))], now=START)
-    store._write()._connection.execute("PRAGMA busy_timeout = 50")
+    connection_of(store._write()).execute("PRAGMA busy_timeout = 50")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="locked"):
@@ -253,7 +269,7 @@ def test_a_store_that_stays_locked_is_unavailable(store: SQLiteStore, path: Path
 
 def test_a_full_disk_leaves_nothing_half_written(store: SQLiteStore) -> None:
     store.append([Append(LEE, 0, facts("a"))], now=START)
-    connection = store._write()._connection
+    connection = connection_of(store._write())
     connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
     with pytest.raises(StoreUnavailable, match="full"):
         store.append([Append(LEE, 1, facts("small")), Append(KIM, 0, facts("x" * 50_000))], now=START)
@@ -273,8 +289,8 @@ def test_threads_that_write_at_once_share_commits(store: SQLiteStore) -> None:
         nonlocal begun
         begun += statement.startswith("BEGIN")
 
-    writer._connection.set_trace_callback(count)
-    with writer._lock:
+    connection_of(writer).set_trace_callback(count)
+    with held(writer):
         threads = [
             Thread(target=store.append, args=([Append(f"learner-{n}", 0, facts("b"))],), kwargs={"now": START})
             for n in range(8)
@@ -304,15 +320,15 @@ def test_an_error_in_a_shared_commit_reaches_everybody_who_waits(store: SQLiteSt
         if len(failed) == 2:
             done.set()
 
-    with writer._lock:
+    with held(writer):
         threads = [Thread(target=write, args=(stream,)) for stream in ("learner-x", "learner-y")]
         for thread in threads:
             thread.start()
         while len(writer._waiting) < 2:
             sleep(0.001)
-        writer._connection.execute("PRAGMA query_only = ON")
+        connection_of(writer).execute("PRAGMA query_only = ON")
     assert done.wait(5)
-    writer._connection.execute("PRAGMA query_only = OFF")
+    connection_of(writer).execute("PRAGMA query_only = OFF")
     assert 1 == store.head()
 
 
