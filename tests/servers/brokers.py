@@ -1,0 +1,91 @@
+"""The two brokers we can start: Apache Kafka, and Tansu, which speaks Kafka's protocol, where there is no Java."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import subprocess
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from tests.servers import FailedToStart, chosen, free_port, kept, maven
+from tests.servers.program import Program
+
+_QUIET = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+)
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{inner}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{inner}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{inner}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={directory}/data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+log.cleaner.dedupe.buffer.size=16777216
+log.segment.delete.delay.ms=1000
+"""
+
+
+def apache_kafka(*, on_disk: bool = False) -> tuple[str, Program]:
+    """Start a Kafka of one node (KRaft) from Maven Central's jars; return its address."""
+    java, jars = maven.java(), maven.fetched()
+    directory = kept.directory("kafka", on_disk=on_disk)
+    port = free_port()
+    properties = directory / "server.properties"
+    properties.write_text(_PROPERTIES.format(port=port, inner=free_port(), directory=directory))
+    runs = [java, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", *_QUIET, f"-Dkafka.logs.dir={directory}"]
+    runs += ["-cp", f"{jars}/*"]
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    format_it = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "-c", str(properties)]
+    ran = subprocess.run([*runs, *format_it], check=False, capture_output=True, text=True)
+    if ran.returncode:
+        raise FailedToStart("Kafka's storage could not be formatted", ran.stdout + ran.stderr)
+    return _started("Apache Kafka", directory, [*runs, "kafka.Kafka", str(properties)], port)
+
+
+def tansu() -> tuple[str, Program]:
+    """Start Tansu, which keeps everything in memory; return its address."""
+    binary = chosen.tansu_binary()
+    port = free_port()
+    url = f"tcp://127.0.0.1:{port}"
+    command = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url]
+    return _started("Tansu", kept.directory("tansu"), [*command, "--storage-engine", "memory://tansu/"], port)
+
+
+def answers(bootstrap: str) -> bool:
+    """Say whether a broker is there and part of its cluster: one that listens may still be on its way."""
+    with suppress(KafkaError, OSError):
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2000, bootstrap_timeout_ms=2000)
+        try:
+            return bool(admin.describe_cluster()["brokers"])
+        finally:
+            admin.close()
+    return False
+
+
+def _started(name: str, directory: Path, command: list[str], port: int) -> tuple[str, Program]:
+    bootstrap = f"127.0.0.1:{port}"
+    program = Program(name, directory, command, answers=lambda: answers(bootstrap), stops_by=signal.SIGTERM)
+    program.start()
+    return bootstrap, program
