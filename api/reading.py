@@ -7,7 +7,6 @@ Lists across learners come from views that follow the log; `at_least` waits for 
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from api.problems import Problem
 from ledger.catalogue import Catalogue
 from ledger.errors import Unknown
 from ledger.event import Recorded
+from projections.connection import Connection
 from projections.views import Views
 
 PATIENCE_S = 2.0
@@ -46,7 +46,7 @@ def views() -> Views:
 
 
 @contextmanager
-def viewed(at_least: int | None = None) -> Iterator[sqlite3.Connection]:
+def viewed(at_least: int | None = None) -> Iterator[Connection]:
     """Yield a connection to the views, at *at_least* that position."""
     if at_least is not None:
         _within_log(at_least, "at_least")
@@ -57,7 +57,7 @@ def viewed(at_least: int | None = None) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def viewed_now() -> Iterator[sqlite3.Connection]:
+def viewed_now() -> Iterator[Connection]:
     """Yield a connection to the views once they know everything recorded before, or what they know when time is up."""
     views().wait(ledger().store.head(), PATIENCE_S)
     with views().reading() as connection:

@@ -8,7 +8,6 @@ What can bring evidence back is rare, and is worked out from the learner's facts
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -32,6 +31,7 @@ from ledger.events import (
     EvidenceSubmitted,
     EvidenceWithdrawn,
 )
+from projections.connection import Connection
 from projections.instants import instant, micros
 from projections.rows import Row, Rows
 from projections.standing import Standing, mark, sampled, standings, waits_for
@@ -228,7 +228,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def waiting(
-    connection: sqlite3.Connection,
+    connection: Connection,
     *,
     after: int = 0,
     limit: int = 100,
@@ -237,6 +237,8 @@ def waiting(
 ) -> list[Waiting]:
     """Return what waits, in the order in which it was submitted or lodged; *after* is the last `position` seen."""
     wanted = None if achievement_ids is None else list(achievement_ids)
+    if wanted == []:
+        return []
     only = "" if wanted is None else f" AND achievement_id IN ({', '.join('?' * len(wanted))})"
     parts, values = [], []
     if waits_for != "appeal":

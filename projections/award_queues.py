@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import msgspec
 
 from ledger.event import Event, Recorded
 from ledger.events import AchievementAwarded, AwardDeclined, AwardQueued, AwardReviewed, Queue
+from projections.connection import Connection
 from projections.instants import instant, micros
 from projections.rows import Rows
 from projections.totals import Totals
@@ -117,9 +117,7 @@ class QueuedAward(msgspec.Struct, frozen=True, kw_only=True):
     queued_at: datetime
 
 
-def queued_awards(
-    connection: sqlite3.Connection, queue: Queue, *, after: int = 0, limit: int = 100
-) -> list[QueuedAward]:
+def queued_awards(connection: Connection, queue: Queue, *, after: int = 0, limit: int = 100) -> list[QueuedAward]:
     """Return what waits in *queue*, in order of position."""
     found = connection.execute(
         f"{_SELECT} WHERE queue = ? AND state = 'waiting' AND position > ? ORDER BY position LIMIT ?",
@@ -128,7 +126,7 @@ def queued_awards(
     return [_entry(row) for row in found]
 
 
-def queued_award(connection: sqlite3.Connection, queue_id: str) -> QueuedAward | None:
+def queued_award(connection: Connection, queue_id: str) -> QueuedAward | None:
     """Return one entry, decided or not; None when unknown."""
     found = connection.execute(f"{_SELECT} WHERE queue_id = ?", (queue_id,)).fetchone()
     return None if found is None else _entry(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from ledger.events import (
     AwardRevoked,
     AwardSuspended,
 )
+from projections.connection import Connection
 from projections.instants import instant, micros
 from projections.rows import Row, Rows
 from projections.totals import Totals
@@ -169,14 +169,14 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     last_position: int
 
 
-def award(connection: sqlite3.Connection, award_id: str, now: datetime) -> Award | None:
+def award(connection: Connection, award_id: str, now: datetime) -> Award | None:
     """Return one award, or None."""
-    found = connection.execute(f"{_SELECT} WHERE award_id = :id", {"now": micros(now), "id": award_id}).fetchone()
+    found = connection.execute(f"{_SELECT} WHERE award_id = ?", (micros(now), award_id)).fetchone()
     return None if found is None else _award(found)
 
 
 def awards(
-    connection: sqlite3.Connection,
+    connection: Connection,
     now: datetime,
     *,
     after: int = 0,
@@ -187,21 +187,20 @@ def awards(
     kind: Kind | None = None,
 ) -> list[Award]:
     """Return awards in the order in which they were recorded; the `position` of the last is the next *after*."""
-    filters = {"learner_id": learner_id, "achievement_id": achievement_id, "kind": kind}
-    where = "".join(f" AND {column} = :{column}" for column, value in filters.items() if value is not None)
-    having = "" if status is None else " AND standing = :status"
-    return [
-        _award(found)
-        for found in connection.execute(
-            f"{_SELECT} WHERE position > :after{where}{having} ORDER BY position LIMIT :limit",
-            {**filters, "now": micros(now), "after": after, "limit": limit, "status": status},
-        )
-    ]
+    filters = {"learner_id": learner_id, "achievement_id": achievement_id, "kind": kind, "standing": status}
+    given = {column: value for column, value in filters.items() if value is not None}
+    where = "".join(f" AND {column} = ?" for column in given)
+    found = connection.execute(
+        f"{_SELECT} WHERE position > ?{where} ORDER BY position LIMIT ?", (micros(now), after, *given.values(), limit)
+    )
+    return [_award(row) for row in found]
 
 
-def holders(connection: sqlite3.Connection, achievement_ids: Iterable[str]) -> list[str]:
+def holders(connection: Connection, achievement_ids: Iterable[str]) -> list[str]:
     """Return the learners who hold any of *achievement_ids*, live or suspended; in order of id."""
     wanted = tuple(achievement_ids)
+    if not wanted:
+        return []
     marks = ", ".join("?" * len(wanted))
     found = connection.execute(
         "SELECT DISTINCT learner_id FROM award_register"  # noqa: S608 -- only question marks are put in
@@ -214,11 +213,11 @@ def holders(connection: sqlite3.Connection, achievement_ids: Iterable[str]) -> l
 _SELECT = """
     SELECT * FROM (
         SELECT position, award_id, learner_id, achievement_id, version, kind,
-               CASE WHEN status IN ('live', 'suspended') AND valid_until <= :now THEN 'expired'
+               CASE WHEN status IN ('live', 'suspended') AND valid_until <= ? THEN 'expired'
                     ELSE status END AS standing,
                effective_at, valid_until, stack_id, stack_version, renews, last_position
         FROM award_register
-    )
+    ) AS register
 """
 
 

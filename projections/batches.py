@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,11 +9,13 @@ import msgspec
 
 from ledger.event import Event, Recorded
 from ledger.events import BatchRecorded, BatchUndone, EvidenceAssessed, EvidenceSubmitted
+from projections.connection import Connection, Target, Writing
 from projections.instants import instant, micros
 from projections.rows import Rows
 from projections.view import Apply, View
 
 _STATE, _UNDONE_AT = 8, 9
+_LEARNERS = Target("batch_learners", ("batch_id", "learner_id"), ("batch_id", "learner_id"))
 
 
 class Batches(View):
@@ -60,11 +61,11 @@ class Batches(View):
             EvidenceAssessed: self._brought,
         }
 
-    def flush(self, connection: sqlite3.Connection) -> None:
+    def flush(self, connection: Writing) -> None:
         """Write batches and learners newly seen in them."""
         super().flush(connection)
         if self._learners:
-            connection.executemany("INSERT OR IGNORE INTO batch_learners VALUES (?, ?)", sorted(self._learners))
+            connection.save(_LEARNERS, sorted(self._learners))
             self._learners = set()
 
     def forget(self) -> None:
@@ -108,19 +109,19 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
-def batches(connection: sqlite3.Connection, *, after: int = 0, limit: int = 100) -> list[Batch]:
+def batches(connection: Connection, *, after: int = 0, limit: int = 100) -> list[Batch]:
     """Return batches in the order in which they were recorded."""
     found = connection.execute(f"{_SELECT} WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
     return [_batch(row) for row in found]
 
 
-def batch(connection: sqlite3.Connection, batch_id: str) -> Batch | None:
+def batch(connection: Connection, batch_id: str) -> Batch | None:
     """Return one batch; None when unknown."""
     found = connection.execute(f"{_SELECT} WHERE batch_id = ?", (batch_id,)).fetchone()
     return None if found is None else _batch(found)
 
 
-def batch_learners(connection: sqlite3.Connection, batch_id: str, after: str = "", limit: int = 1000) -> list[str]:
+def batch_learners(connection: Connection, batch_id: str, after: str = "", limit: int = 1000) -> list[str]:
     """Return learners for whom the batch recorded anything, in order of id; also where the import was cut short."""
     found = connection.execute(
         "SELECT learner_id FROM batch_learners WHERE batch_id = ? AND learner_id > ? ORDER BY learner_id LIMIT ?",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ from ledger.events import (
     StackRetired,
     StackRevised,
 )
+from projections.connection import Connection
 from projections.instants import instant, micros
 from projections.rows import Rows
 from projections.view import Apply, View
@@ -194,7 +194,7 @@ class OfferedStack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def achievement_versions(
-    connection: sqlite3.Connection, achievement_id: str | None = None, *, status: VersionStatus | None = None,
+    connection: Connection, achievement_id: str | None = None, *, status: VersionStatus | None = None,
     after: int = 0, limit: int = 100,
 ) -> list[OfferedAchievement]:  # fmt: skip
     """Return versions in the order in which they were drafted, of one achievement or all."""
@@ -215,7 +215,7 @@ def achievement_versions(
 
 
 def stack_versions(
-    connection: sqlite3.Connection, stack_id: str | None = None, *, status: VersionStatus | None = None,
+    connection: Connection, stack_id: str | None = None, *, status: VersionStatus | None = None,
     after: int = 0, limit: int = 100,
 ) -> list[OfferedStack]:  # fmt: skip
     """Return versions in the order in which they were drafted, of one stack or all."""
@@ -236,7 +236,7 @@ def stack_versions(
     ]
 
 
-def endorsements(connection: sqlite3.Connection, achievement_id: str) -> list[Endorsed]:
+def endorsements(connection: Connection, achievement_id: str) -> list[Endorsed]:
     """Return who endorsed which version of an achievement."""
     found = connection.execute(
         "SELECT endorsement_id, version, partner, statement, withdrawn FROM endorsements"
@@ -247,14 +247,15 @@ def endorsements(connection: sqlite3.Connection, achievement_id: str) -> list[En
 
 
 def _versions(
-    connection: sqlite3.Connection,
+    connection: Connection,
     kind: Literal["achievement", "stack"],
     filters: dict[str, str | None],
     after: int,
     limit: int,
 ) -> list[tuple[Any, ...]]:
-    where = "".join(f" AND {column} = :{column}" for column, value in filters.items() if value is not None)
+    given = {column: value for column, value in filters.items() if value is not None}
+    where = "".join(f" AND {column} = ?" for column in given)
     return connection.execute(
-        f"SELECT * FROM {kind}_versions WHERE position > :after{where} ORDER BY position LIMIT :limit",  # noqa: S608
-        {**filters, "after": after, "limit": limit},
+        f"SELECT * FROM {kind}_versions WHERE position > ?{where} ORDER BY position LIMIT ?",  # noqa: S608
+        (after, *given.values(), limit),
     ).fetchall()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Literal
 
@@ -22,6 +21,7 @@ from ledger.events import (
     StackBroken,
 )
 from projections.appeals import Appeals
+from projections.connection import Connection
 from projections.instants import instant, micros
 from projections.rows import Rows
 from projections.view import Apply, View
@@ -138,18 +138,18 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         return f"start of {self.stack_id} {self.version} at {self.starts_at:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-def due(connection: sqlite3.Connection, until: datetime, limit: int = 1000) -> list[Due]:
+def due(connection: Connection, until: datetime, limit: int = 1000) -> list[Due]:
     """Return what is due to learners by *until* and not recorded yet, the earliest first."""
     found = connection.execute(
         """
         SELECT * FROM (
             SELECT 'validity', award_id AS subject, learner_id, valid_until AS due_at FROM award_register
-            WHERE valid_until <= :until AND valid_until IS NOT NULL AND status IN ('live', 'suspended')
+            WHERE valid_until <= ? AND valid_until IS NOT NULL AND status IN ('live', 'suspended')
             UNION ALL
-            SELECT 'break', break_id, learner_id, due_at FROM breaks WHERE open = 1 AND due_at <= :until
-        ) ORDER BY due_at, subject LIMIT :limit
+            SELECT 'break', break_id, learner_id, due_at FROM breaks WHERE open = 1 AND due_at <= ?
+        ) AS due ORDER BY due_at, subject LIMIT ?
         """,
-        {"until": micros(until), "limit": limit},
+        (micros(until), micros(until), limit),
     )
     return [
         Due(kind=kind, subject=subject, learner_id=learner_id, due_at=instant(at))
@@ -157,7 +157,7 @@ def due(connection: sqlite3.Connection, until: datetime, limit: int = 1000) -> l
     ]
 
 
-def starts(connection: sqlite3.Connection, until: datetime) -> list[Start]:
+def starts(connection: Connection, until: datetime) -> list[Start]:
     """Return every version of a stack that was activated ahead of its time and took effect by *until*."""
     found = connection.execute(
         "SELECT stack_id, version, starts_at FROM stack_versions WHERE starts_at <= ? ORDER BY starts_at",

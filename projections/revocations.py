@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 
 import msgspec
 
 from ledger.event import Event, Recorded
 from ledger.events import AwardExpired, AwardLapsed, AwardRevoked, RevocationRequested
+from projections.connection import Connection
 from projections.instants import instant, micros
 from projections.rows import Rows
 from projections.view import Apply, View
@@ -94,9 +94,7 @@ class RequestedRevocation(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: datetime
 
 
-def requested_revocations(
-    connection: sqlite3.Connection, *, after: int = 0, limit: int = 100
-) -> list[RequestedRevocation]:
+def requested_revocations(connection: Connection, *, after: int = 0, limit: int = 100) -> list[RequestedRevocation]:
     """Return standing requests in order of position."""
     found = connection.execute(
         "SELECT position, request_id, learner_id, award_id, requested_by, consequences, requested_at"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
+
+from projections.connection import Target, Writing
 
 Row = list[Any]
 Key = str | tuple[str | int, ...]
@@ -21,18 +22,15 @@ class Rows:
     """
 
     def __init__(self, table: str, columns: str, key: str) -> None:
-        self.columns = columns.split()
-        names, marks = ", ".join(self.columns), ", ".join("?" * len(self.columns))
-        where = " AND ".join(f"{column} = ?" for column in key.split())
-        self._single = len(key.split()) == 1
-        self._find = f"SELECT {names} FROM {table} WHERE {where}"  # noqa: S608 -- names of our own tables
-        self._save = f"REPLACE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
-        self._delete = f"DELETE FROM {table} WHERE {self.columns[0]} = ?"  # noqa: S608
+        self._target = Target(table, tuple(columns.split()), tuple(key.split()))
+        where = " AND ".join(f"{column} = ?" for column in self._target.key)
+        self._single = len(self._target.key) == 1
+        self._find = f"SELECT {', '.join(self._target.columns)} FROM {table} WHERE {where}"  # noqa: S608 -- our own names
         self._known: dict[Key, Row | None] = {}
         self._dirty: dict[Key, Row] = {}
         self._new: set[Key] = set()
-        self._gone: list[tuple[Any]] = []
-        self.connection: sqlite3.Connection | None = None
+        self._gone: list[Any] = []
+        self.connection: Writing | None = None
 
     def add(self, key: Key, row: Row) -> None:
         """Put a row that is new, or that replaces the one found by *key* whole."""
@@ -51,7 +49,7 @@ class Rows:
             if key in self._new:
                 self._new.remove(key)
             else:
-                self._gone.append((row[0],))
+                self._gone.append(row[0])
             self._known[key] = None
 
     def find(self, key: Key) -> Row | None:
@@ -68,13 +66,13 @@ class Rows:
             self._dirty[key] = row
         return row
 
-    def flush(self, connection: sqlite3.Connection) -> None:
+    def flush(self, connection: Writing) -> None:
         """Write what was added and changed."""
         if self._gone:
-            connection.executemany(self._delete, self._gone)
+            connection.delete(self._target.table, self._target.columns[0], self._gone)
             self._gone = []
         if self._dirty:
-            connection.executemany(self._save, self._dirty.values())
+            connection.save(self._target, self._dirty.values())
             self._dirty = {}
             self._new = set()
         if len(self._known) > _KEPT:

@@ -1,10 +1,9 @@
-"""All views over one SQLite file: facts in, rows and position written in one transaction."""
+"""All views of one edition: facts in, rows and position written in one transaction."""
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -17,13 +16,17 @@ from projections.award_queues import AwardQueues
 from projections.award_register import AwardRegister
 from projections.batches import Batches
 from projections.catalogue import CatalogueVersions
+from projections.connection import Connection, without_nul
 from projections.due import DueBreaks
 from projections.learners import Learners
 from projections.revocations import Revocations
+from projections.shapes import shapes
+from projections.shelf import Writer
 from projections.totals import Totals
 from projections.view import Apply, View
 
 _STANDING = "CREATE TABLE standing (position INTEGER NOT NULL, fingerprint TEXT NOT NULL, retired INTEGER NOT NULL);"
+_ROWS = 10_000
 
 
 def all_views() -> tuple[View, ...]:
@@ -51,19 +54,20 @@ def fingerprint() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-class Moved(Exception):
-    """The file was replaced by a rebuilt one; open that."""
+def making() -> str:
+    """Return the statements that make all tables, with the indexes needed while facts are taken in."""
+    return _STANDING + "".join(view.tables for view in all_views())
+
+
+def making_indexes() -> str:
+    """Return the statements that make the indexes that only readers need; quicker after the rows than with them."""
+    return "".join(view.indexes for view in all_views())
 
 
 class Tables:
-    """
-    The views in one file, over a connection that only the projecting thread uses.
+    """The views of one edition, over a connection that only the projecting thread uses."""
 
-    A batch is one transaction that takes the write lock before it reads the position,
-    so that of two processes projecting into the same file each takes in what the other has not.
-    """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Writer) -> None:
         self._connection = connection
         self._views = all_views()
         self._handlers: dict[str, tuple[Apply, ...]] = {}
@@ -74,48 +78,28 @@ class Tables:
                 self._by_class[cls] = (*self._by_class.get(cls, ()), apply)
         self.position = -1
 
-    @staticmethod
-    def create(connection: sqlite3.Connection) -> None:
-        """Make all tables, with the indexes needed while facts are taken in."""
-        connection.executescript(_STANDING + "".join(view.tables for view in all_views()))
-        connection.execute("INSERT INTO standing VALUES (0, ?, 0)", (fingerprint(),))
-
-    @staticmethod
-    def index(connection: sqlite3.Connection) -> None:
-        """Make the indexes that only readers need; quicker after the rows than with them."""
-        connection.executescript("".join(view.indexes for view in all_views()))
-
     def take(self, store: Store, limit: int) -> int:
-        """Take in up to *limit* further facts; return how many. Raises Moved when the file was replaced."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        """Take in up to *limit* further facts; return how many. Raises Moved when the edition was replaced."""
+        connection = self._connection
         try:
-            taken = self.take_within(store, limit)
-            self._connection.execute("COMMIT")
+            position = connection.begin()
+            if position != self.position:
+                self.forget()
+                self.position = position
+            batch = store.read_log(position, limit)
+            if batch:
+                past = _Past(store)
+                for view in self._views:
+                    view.past = past.until
+                self.apply(batch)
+                for view in self._views:
+                    view.flush(connection)
+                self.position = batch[-1].position
+            connection.end(self.position)
         except BaseException:
             self.forget()
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            connection.rollback()
             raise
-        return taken
-
-    def take_within(self, store: Store, limit: int) -> int:
-        """Like `take`, in a transaction that the caller began and will end."""
-        position, retired = self._connection.execute("SELECT position, retired FROM standing").fetchone()
-        if retired:
-            raise Moved
-        if position != self.position:
-            self.forget()
-            self.position = position
-        batch = store.read_log(position, limit)
-        if batch:
-            past = _Past(store)
-            for view in self._views:
-                view.past = past.until
-            self.apply(batch)
-            for view in self._views:
-                view.flush(self._connection)
-            self.position = batch[-1].position
-            self._connection.execute("UPDATE standing SET position = ?", (self.position,))
         return len(batch)
 
     def apply(self, batch: Iterable[Stored]) -> None:
@@ -156,21 +140,26 @@ class _Past:
         return self._facts
 
 
-def digest(connection: sqlite3.Connection) -> str:
-    """Return one hash over every row of every view's tables, in order of their keys."""
-    tables = [
-        name
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        if name != "standing" and not name.startswith("sqlite_")
-    ]
+def digest(connection: Connection) -> str:
+    """Return one hash over every row of every view's tables, in order of their keys; the same on either engine."""
     hashed = hashlib.sha256()
-    for table in tables:
-        keys = [name for name, rank in _columns(connection, table) if rank]
-        hashed.update(f"\n{table}\n".encode())
-        for row in connection.execute(f"SELECT * FROM {table} ORDER BY {', '.join(keys)}"):  # noqa: S608
-            hashed.update(repr(row).encode())
+    for name, _, key in shapes("".join(view.tables for view in all_views())):
+        hashed.update(f"\n{name}\n".encode())
+        for row in _rows(connection, name, ", ".join(key), len(key)):
+            text = repr(row)
+            if "\\x00" in text:  # PostgreSQL has no such character: see `schemas`
+                text = repr(tuple(without_nul(value) for value in row))
+            hashed.update(text.encode())
     return hashed.hexdigest()
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> list[tuple[str, Any]]:
-    return [(row[1], row[5]) for row in connection.execute(f"PRAGMA table_info({table})")]
+def _rows(connection: Connection, table: str, key: str, length: int) -> Iterator[tuple[Any, ...]]:
+    """Go through a table in order of its *key*, some rows at a time: there may be more than memory holds."""
+    marks = ", ".join("?" * length)
+    query = f"SELECT *, {key} FROM {table}{{}} ORDER BY {key} LIMIT {_ROWS}"  # noqa: S608 -- our own names
+    found = connection.execute(query.format("")).fetchall()
+    while found:
+        yield from (row[:-length] for row in found)
+        if len(found) < _ROWS:
+            return
+        found = connection.execute(query.format(f" WHERE ({key}) > ({marks})"), found[-1][-length:]).fetchall()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from datetime import datetime
 
 from ledger.event import Event
+from projections.connection import Connection, Writing
 from projections.instants import micros
 from projections.view import Apply, View
 
@@ -25,13 +25,10 @@ class Totals(View):
         """None of its own."""
         return {}
 
-    def flush(self, connection: sqlite3.Connection) -> None:
+    def flush(self, connection: Writing) -> None:
         """Write every counter that was touched, even one that came back to where it was: batches must not matter."""
         if self.moved:
-            connection.executemany(
-                "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET number = number + excluded.number",
-                self.moved.items(),
-            )
+            connection.add("totals", self.moved.items())
             self.moved.clear()
 
     def forget(self) -> None:
@@ -39,7 +36,7 @@ class Totals(View):
         self.moved.clear()
 
 
-def statistics(connection: sqlite3.Connection, now: datetime) -> dict[str, int]:
+def statistics(connection: Connection, now: datetime) -> dict[str, int]:
     """
     Count learners, evidence, assessments, awards and queues.
 

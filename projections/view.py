@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ledger.event import Event, Recorded
+from projections.connection import Writing
 from projections.rows import Rows
 
 Apply = Callable[[Any, Recorded], None]
@@ -35,12 +35,12 @@ class View:
         """The facts that concern this view, each with the method that takes it in."""
         raise NotImplementedError
 
-    def attach(self, connection: sqlite3.Connection) -> None:
+    def attach(self, connection: Writing) -> None:
         """Read rows that are not in memory from *connection*."""
         for rows in self.rows:
             rows.connection = connection
 
-    def flush(self, connection: sqlite3.Connection) -> None:
+    def flush(self, connection: Writing) -> None:
         """Write changed rows, within the caller's transaction."""
         for rows in self.rows:
             rows.flush(connection)

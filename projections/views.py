@@ -4,44 +4,57 @@ The views of one ledger: kept up with the log, read at any time, rebuilt beside 
 Rows and position are saved in one transaction, so a crash or a second delivery changes nothing.
 Thousands of facts a transaction while behind, one by one at the head.
 Any number of threads and processes may keep the same views up, and read them; readers never wait for writers.
+They live in SQLite files or in the PostgreSQL database that holds the log: same rows, same hash.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from ledger.settings import Settings
 from ledger.store import Store
-from projections.files import Files, delete, open_file, open_reader
-from projections.tables import Moved, Tables, digest, fingerprint
+from projections.connection import Connection
+from projections.files import Files
+from projections.shelf import Moved, Shelf, ViewsMissing, Writer
+from projections.tables import Tables, digest
+
+__all__ = ["Views", "ViewsMissing", "position"]
 
 Progress = Callable[[int, int], None]
 
 _BATCH = 5_000
-_POLL_SECONDS = 0.02
-
-
-class ViewsMissing(Exception):
-    """The views were never built, or by another version of the ledger; catching up builds them."""
+_HASHING_SECONDS = 3600.0
 
 
 class Views:
-    """Read models over the facts of a store, in *directory*."""
+    """Read models over the facts of a store, in *place*: a directory of files, or another shelf."""
 
-    def __init__(self, directory: Path | str) -> None:
-        self.directory = Path(directory)
-        self._files = Files(self.directory)
+    def __init__(self, place: Path | str | Shelf) -> None:
+        self._shelf: Shelf = Files(Path(place)) if isinstance(place, (str, Path)) else place
         self._writing = threading.RLock()
         self._moved = threading.Condition()
-        self._path: Path | None = None
-        self._connection: sqlite3.Connection | None = None
+        self._moves = 0
+        self._edition: str | None = None
+        self._writer: Writer | None = None
         self._tables: Tables | None = None
-        self._readers: list[tuple[Path, sqlite3.Connection]] = []
-        self._closed = False
+
+    @classmethod
+    def of_ledger(cls, settings: Settings) -> Views:
+        """Return the views of the ledger that *settings* name: beside its files, or in the database of its log."""
+        if isinstance(settings.database, Path):
+            return cls(settings.views)
+        return cls.on(settings.database.log)
+
+    @classmethod
+    def on(cls, url: str) -> Views:
+        """Return views in schemas of the PostgreSQL database at *url*."""
+        from projections.schemas import Schemas  # noqa: PLC0415  only those who use PostgreSQL need its driver
+
+        return cls(Schemas(url))
 
     # Keeping up
 
@@ -58,9 +71,11 @@ class Views:
         while taken is None:
             with self._writing:
                 tables = self._ready()
-                with suppress(Moved):
-                    if tables is not None:
+                if tables is not None:
+                    try:
                         taken = tables.take(store, limit) if store.head() > tables.position else 0
+                    except Moved:
+                        self._let_go()
             if tables is None:
                 self._build_missing(store)
         if taken:
@@ -74,15 +89,8 @@ class Views:
         Appends and readers go on meanwhile, and so do the old views; until the last moment nothing is changed
         that anybody sees, so that killing a rebuild costs nothing but its work.
         """
-        with self._files.building():
-            path = self._files.fresh()
-            try:
-                connection, tables = _build(path, store, progress)
-            except BaseException:
-                delete(path)
-                raise
-            with self._writing:
-                self._swap(path, connection, tables, store)
+        with self._shelf.building():
+            self._build(store, progress)
         self._signal()
 
     @property
@@ -93,24 +101,9 @@ class Views:
 
     # Reading
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """Lend a connection that sees one state of all views; the query functions of the view modules take it."""
-        path, connection = self._borrow()
-        try:
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-        except BaseException:
-            connection.close()
-            raise
-        if self._closed or path != self._files.current():
-            connection.close()
-        else:
-            self._readers.append((path, connection))
+        return self._shelf.reading()
 
     def position(self) -> int:
         """Return the position of the last fact taken in, by whichever process; 0 before the first."""
@@ -123,150 +116,90 @@ class Views:
     def wait(self, position: int, timeout: float) -> bool:
         """Return True as soon as the fact at *position* is in the views, False when *timeout* seconds have passed."""
         deadline = time.monotonic() + timeout
-        with self._moved:
-            while self.position() < position:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                # Another process may be the one that projects: it cannot signal, so look again soon.
-                self._moved.wait(min(left, _POLL_SECONDS))
-        return True
+        while True:
+            moves = self._moves  # before looking, or a move between looking and waiting would go unnoticed
+            if self.position() >= position:
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            patience = min(left, self._shelf.watch(self._signal))
+            with self._moved:
+                self._moved.wait_for(lambda seen=moves: self._moves != seen, patience)  # type: ignore[misc]
 
     def hash(self) -> str:
         """Return one digest over every row, the same for the same facts however they came in."""
-        with self.reading() as connection:
+        with self._shelf.reading(_HASHING_SECONDS) as connection:
             return digest(connection)
 
     def close(self) -> None:
         """Release everything."""
-        self._closed = True
         with self._writing:
             self._let_go()
-        while (reader := self._reader()) is not None:
-            reader[1].close()
+        self._shelf.close()
 
     def _ready(self) -> Tables | None:
-        """Return the tables of the current file, opened anew when it was replaced; None where none can be used."""
-        path = self._files.current()
-        if path is None or path != self._path:
+        """Return the tables of the current edition, opened anew when it was replaced; None where none can be used."""
+        if self._edition is None or self._writer is None or not self._shelf.serves(self._edition, self._writer):
             self._let_go()
-            connection = None if path is None else _opened(path)
-            if path is not None and connection is not None:
-                self._keep(path, connection, Tables(connection))
+            edition = self._shelf.current()
+            writer = None if edition is None else self._shelf.writer(edition)
+            if edition is not None and writer is not None:
+                self._keep(edition, writer, Tables(writer))
         return self._tables
 
     def _build_missing(self, store: Store) -> None:
         """Build views where there are none that this version can use; unless another process did meanwhile."""
-        with self._files.building():  # always before the lock for writing, or two threads could wait for each other
+        with self._shelf.building():  # always before the lock for writing, or two threads could wait for each other
             with self._writing:
                 if self._ready() is not None:
                     return
-            path = self._files.fresh()
-            connection, tables = _build(path, store, None)
-            with self._writing:
-                self._swap(path, connection, tables, store)
+            self._build(store, None)
 
-    def _swap(self, path: Path, connection: sqlite3.Connection, tables: Tables, store: Store) -> None:
-        """Put a built file in the place of the current one; whoever writes to that is kept waiting, briefly."""
-        current = self._files.current()
-        old = None if current is None else _opened(current)
+    def _build(self, store: Store, progress: Progress | None) -> None:
+        """Build an edition from the first fact, and put it in the place of the current one."""
+        edition = self._shelf.fresh()
+        writer: Writer | None = None
         try:
-            if old is not None:
-                old.execute("BEGIN IMMEDIATE")
-            while tables.take(store, _BATCH):
-                pass
-            self._files.use(path)
-            if old is not None:
-                old.execute("UPDATE standing SET retired = 1")
-                old.execute("COMMIT")
-        finally:
-            if old is not None:
-                old.close()
-        self._let_go()
-        self._keep(path, connection, tables)
+            writer = self._shelf.draft(edition)
+            tables = Tables(writer)
+            while tables.take(store, 2 * _BATCH):
+                if progress is not None:
+                    progress(tables.position, max(store.head(), tables.position))
+            writer = self._shelf.finish(edition, writer)
+            tables = Tables(writer)
+            with self._writing:
+                with self._shelf.replacing(edition):
+                    while tables.take(store, _BATCH):
+                        pass
+                self._let_go()
+                self._keep(edition, writer, tables)
+        except BaseException:
+            self._give_up(edition, writer)
+            raise
 
-    def _keep(self, path: Path, connection: sqlite3.Connection, tables: Tables) -> None:
-        self._path, self._connection, self._tables = path, connection, tables
+    def _give_up(self, edition: str, writer: Writer | None) -> None:
+        """Leave nothing of an edition that did not come into use; what remains all the same goes with the next."""
+        if writer is not None:
+            writer.close()
+        with suppress(Exception):
+            if edition != self._shelf.current():
+                self._shelf.discard(edition)
+
+    def _keep(self, edition: str, writer: Writer, tables: Tables) -> None:
+        self._edition, self._writer, self._tables = edition, writer, tables
 
     def _let_go(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._path = self._connection = self._tables = None
-
-    def _borrow(self) -> tuple[Path, sqlite3.Connection]:
-        path = self._files.current()
-        while (reader := self._reader()) is not None:
-            if reader[0] == path:
-                return reader
-            reader[1].close()
-        for _ in range(3):  # the file may be replaced between looking at the pointer and opening it
-            path = self._files.current()
-            if path is not None:
-                with suppress(sqlite3.OperationalError):
-                    connection = open_reader(path)
-                    if _fingerprint(connection) == fingerprint():
-                        return path, connection
-                    connection.close()
-        raise ViewsMissing
-
-    def _reader(self) -> tuple[Path, sqlite3.Connection] | None:
-        try:
-            return self._readers.pop()
-        except IndexError:
-            return None
+        if self._writer is not None:
+            self._writer.close()
+        self._edition = self._writer = self._tables = None
 
     def _signal(self) -> None:
         with self._moved:
+            self._moves += 1
             self._moved.notify_all()
 
 
-def position(connection: sqlite3.Connection) -> int:
+def position(connection: Connection) -> int:
     """Return the position of the last fact that the views on *connection* have taken in."""
     return int(connection.execute("SELECT position FROM standing").fetchone()[0])
-
-
-def _build(path: Path, store: Store, progress: Progress | None) -> tuple[sqlite3.Connection, Tables]:
-    """Build a file from the first fact. Nothing of it is safe until it is finished, nor need it be."""
-    connection = open_file(path, create=True)
-    connection.execute("PRAGMA journal_mode = OFF")
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    Tables.create(connection)
-    tables = Tables(connection)
-    connection.execute("BEGIN IMMEDIATE")  # one transaction: pages are written once, not with every batch
-    while tables.take_within(store, 2 * _BATCH):
-        if progress is not None:
-            progress(tables.position, max(store.head(), tables.position))
-    connection.execute("COMMIT")
-    Tables.index(connection)
-    connection.close()
-    connection = open_file(path)
-    _tune(connection)
-    return connection, Tables(connection)
-
-
-def _opened(path: Path) -> sqlite3.Connection | None:
-    """Open a file for writing; None when it is gone, spoilt, or was made by another version."""
-    connection = None
-    with suppress(sqlite3.DatabaseError, FileNotFoundError):
-        connection = open_file(path)
-        if _fingerprint(connection) == fingerprint():
-            _tune(connection)
-            return connection
-    if connection is not None:
-        connection.close()
-    return None
-
-
-def _tune(connection: sqlite3.Connection) -> None:
-    # A power cut may cost the last transactions, with their position: they are taken in again.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _fingerprint(connection: sqlite3.Connection) -> str | None:
-    try:
-        found = connection.execute("SELECT fingerprint FROM standing").fetchone()
-    except sqlite3.DatabaseError:
-        return None
-    return None if found is None else str(found[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from ledger.learners import commands as c
 from ledger.private import Private
 from ledger.settings import Settings
 from ledger.store import Append
+from projections.schemas import Schemas
 from projections.views import Views
 from tests import examples as ex
 
@@ -49,11 +51,14 @@ JUDGES = (ex.ANA, ex.BEN, ex.CLEO)
 
 @dataclass
 class College:
-    """The ledger and its clock."""
+    """The ledger and its clock; with a *database*, its views are kept there."""
 
     directory: Path
+    database: str | None = None
     now: datetime = ex.START
     ledger: Ledger = field(init=False)
+    _views: list[Views] = field(default_factory=list)
+    _name: str = field(default_factory=lambda: f"c{secrets.token_hex(6)}")
 
     def __post_init__(self) -> None:
         settings = Settings(database=self.directory / "ledger.db")
@@ -61,8 +66,20 @@ class College:
         self.say(*PROGRAMME)
 
     def views(self, name: str = "ledger-views") -> Views:
-        """Return views over the ledger, in a directory of their own."""
-        return Views(self.directory / name)
+        """Return views over the ledger, apart from those of another name."""
+        self._views.append(Views(self.directory / name if self.database is None else self.schemas(name)))
+        return self._views[-1]
+
+    def schemas(self, name: str = "ledger-views") -> Schemas:
+        """Return where in the database the views of a name are."""
+        assert self.database is not None
+        return Schemas(self.database, self._name + name.replace("-", ""))
+
+    def close(self) -> None:
+        """Close the ledger, and all views that were given."""
+        for views in self._views:
+            views.close()
+        self.ledger.close()
 
     def say(self, *said: tuple[str, Event]) -> None:
         """Record facts as they are, whatever the rules may think of them."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.decider import Setting
@@ -23,11 +24,15 @@ from tests.projections.college import College, live_through
 LEARNERS = ("lrn_lee", "lrn_mo", "lrn_nia")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
-def test_views_agree_with_the_rules(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    college = College(tmp_path_factory.mktemp("college"))
-    live_through(college, seed, steps=150)
+def test_views_agree_with_the_rules(tmp_path_factory: pytest.TempPathFactory, place: str | None, seed: int) -> None:
+    with closing(College(tmp_path_factory.mktemp("college"), place)) as college:
+        live_through(college, seed, steps=150)
+        _assert_views_agree(college)
+
+
+def _assert_views_agree(college: College) -> None:
     views = college.views()
     views.catch_up(college.ledger.store)
     records = {learner: college.ledger.record(learner) for learner in LEARNERS}

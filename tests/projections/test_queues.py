@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ledger.events import Capacity
@@ -19,8 +17,7 @@ LEE = ex.LEE
 
 
 @pytest.fixture
-def college(tmp_path: Path) -> College:
-    college = College(tmp_path)
+def college(college: College) -> College:
     college.do(c.RegisterLearner(learner_id=LEE))
     return college
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from ledger import events as e
 from ledger.learners import commands as c
@@ -19,11 +16,6 @@ from tests import examples as ex
 from tests.projections.college import WHY, College, submission
 
 LEE = ex.LEE
-
-
-@pytest.fixture
-def college(tmp_path: Path) -> College:
-    return College(tmp_path)
 
 
 def _caught_up(college: College) -> Views:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from projections import tables, views
 from projections.assessment_queue import AssessmentQueue
-from projections.files import Files
+from projections.connection import Writing
 from projections.totals import Totals, statistics
-from projections.views import ViewsMissing
+from projections.views import Views, ViewsMissing
 from tests import examples as ex
 from tests.projections.college import College, live_through
+from tests.projections.shelves import editions, lose, lose_all, spoil
 
 
 @pytest.fixture
-def college(tmp_path: Path) -> College:
-    college = College(tmp_path)
+def college(college: College) -> College:
     live_through(college, seed=1, steps=60)
     return college
 
@@ -31,21 +31,25 @@ def college(tmp_path: Path) -> College:
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), batches=st.randoms(use_true_random=False))
 def test_rebuilt_views_are_the_same_as_those_that_followed_in_any_batches(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, batches: random.Random
+    tmp_path_factory: pytest.TempPathFactory, place: str | None, seed: int, batches: random.Random
 ) -> None:
-    college = College(tmp_path_factory.mktemp("college"))
-    live_through(college, seed, steps=120)
-    store = college.ledger.store
-    one_by_one, in_batches, rebuilt = college.views("one"), college.views("batches"), college.views("rebuilt")
-    while one_by_one.step(store, 1):
-        pass
-    while in_batches.step(store, batches.randrange(1, 40)):
-        pass
-    rebuilt.rebuild(store)
+    with closing(College(tmp_path_factory.mktemp("college"), place)) as college:
+        live_through(college, seed, steps=120)
+        store = college.ledger.store
+        one_by_one, in_batches, rebuilt = college.views("one"), college.views("batches"), college.views("rebuilt")
+        in_files = views.Views(college.directory / "files")
+        while one_by_one.step(store, 1):
+            pass
+        while in_batches.step(store, batches.randrange(1, 40)):
+            pass
+        rebuilt.rebuild(store)
+        in_files.catch_up(store)
 
-    assert one_by_one.hash() == rebuilt.hash()
-    assert in_batches.hash() == rebuilt.hash()
-    assert store.head() == rebuilt.position()
+        assert in_files.hash() == rebuilt.hash(), "wherever they are kept"
+        assert one_by_one.hash() == rebuilt.hash()
+        assert in_batches.hash() == rebuilt.hash()
+        assert store.head() == rebuilt.position()
+        in_files.close()
 
 
 def test_a_batch_that_fails_leaves_nothing_and_is_taken_in_again(
@@ -57,7 +61,7 @@ def test_a_batch_that_fails_leaves_nothing_and_is_taken_in_again(
     following.step(store, 0)
     flush = AssessmentQueue.flush
 
-    def failing(view: AssessmentQueue, connection: sqlite3.Connection) -> None:
+    def failing(view: AssessmentQueue, connection: Writing) -> None:
         flush(view, connection)
         if chance.random() < 0.5:
             raise sqlite3.OperationalError("disk I/O error")
@@ -102,8 +106,8 @@ def test_a_rebuild_killed_before_the_swap_leaves_the_old_views_in_use(
     before = following.hash()
 
     with monkeypatch.context() as patched:
-        patched.setattr(views, "delete", _nothing)  # a killed process tidies nothing up
-        patched.setattr(Files, "use", _killed)
+        patched.setattr(Views, "_give_up", _nothing)  # a killed process tidies nothing up
+        patched.setattr(type(following._shelf), "replacing", _killed)
         with pytest.raises(KeyboardInterrupt):
             following.rebuild(store)
     restarted = college.views()
@@ -112,14 +116,16 @@ def test_a_rebuild_killed_before_the_swap_leaves_the_old_views_in_use(
     assert 0 == restarted.step(store)
     restarted.rebuild(store)
     assert before == restarted.hash()
-    assert len(list(restarted.directory.glob("views-*.db"))) <= 2, "leftovers are tidied up"
+    assert len(editions(restarted)) <= 2, "leftovers are tidied up"
 
 
-def _nothing(_: Path) -> None:
+def _nothing(*_: object) -> None:
     pass
 
 
-def _killed(*_: object) -> None:
+@contextmanager
+def _killed(*_: object) -> Iterator[None]:
+    yield
     raise KeyboardInterrupt
 
 
@@ -184,23 +190,14 @@ def test_views_made_by_another_version_are_built_anew_by_themselves(
         tables.fingerprint.cache_clear()
 
 
-def _lose(path: Path) -> None:
-    path.unlink()
-
-
-def _spoil(path: Path) -> None:
-    path.write_bytes(b"no database" * 999)
-
-
-@pytest.mark.parametrize("spoil", [_lose, _spoil])
-def test_views_that_are_lost_or_spoilt_are_built_anew(college: College, spoil: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("spoil", [lose, lose_all, spoil])
+def test_views_that_are_lost_or_spoilt_are_built_anew(college: College, spoil: Callable[[Views], None]) -> None:
     store = college.ledger.store
     following = college.views()
     following.catch_up(store)
     before = following.hash()
+    spoil(following)
     following.close()
-    for path in following.directory.glob("views-*"):
-        spoil(path)
 
     restarted = college.views()
     restarted.catch_up(store)
@@ -241,18 +238,3 @@ def test_progress_is_told_while_rebuilding(college: College) -> None:
     college.views().rebuild(college.ledger.store, lambda done, total: told.append((done, total)))
 
     assert (college.ledger.store.head(),) * 2 == told[-1]
-
-
-@pytest.mark.parametrize("spoilt", [b"", b"\xff\xfe\x00", b"../elsewhere.db", b"views-x.db"])
-def test_views_whose_pointer_is_spoilt_are_built_anew(college: College, spoilt: bytes) -> None:
-    store = college.ledger.store
-    following = college.views()
-    following.catch_up(store)
-    before = following.hash()
-    following.close()
-    (following.directory / "current").write_bytes(spoilt)
-
-    restarted = college.views()
-    restarted.catch_up(store)
-
-    assert before == restarted.hash()
