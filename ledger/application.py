@@ -158,6 +158,10 @@ class Ledger:
         _, stream = self._deciding.route(command)
         return None if key is None else self._repeated(self._request(command, actor, key, stream))
 
+    def carried_out(self, keyed: Keyed, *, actor: Actor) -> Receipt | None:
+        """Return the first answer to a command of `execute_many`, if it was carried out; KeyReused if another was."""
+        return self._repeated(KeyedReceipt(actor.id, keyed.key, self.keys.fingerprint(keyed.request), ""))
+
     def answered(self, request: bytes, *, actor: Actor, key: str) -> str | None:
         """Return what was answered to a *request* of many commands, if it was; KeyReused if the key names another."""
         first = self._first(KeyedReceipt(actor.id, key, self.keys.fingerprint(request), _MANY))

@@ -23,12 +23,12 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 from msgspec.structs import replace
 
-from api.imports import people
 from api.imports.rehearsal import COMMAND_LINE, Rehearsal
 from api.imports.unusable import UnusableFile
 from api.paths import field_errors
 from api.schemas.definitions import AchievementEntry, CatalogueFile, CatalogueFileSchema, StackEntry
 from api.strict_json import Malformed, loads
+from consumers import newcomers
 from ledger import ids
 from ledger.achievements import ApproveAchievement, DraftAchievement, PublishAchievement, ReviseAchievement
 from ledger.application import Ledger, utc_now
@@ -152,7 +152,7 @@ class _Plan:
         self._check = replace(signed.check, body=self._approved_by) if signed.check.body.strip() else signed.check
         self.new_versions = 0
         roles: dict[str, Role] = {self._by: "designer", self._approved_by: "quality_reviewer"}
-        named = list(people.unknown(catalogue, roles, granted_by))
+        named = list(newcomers.unknown(catalogue, roles, granted_by))
         for command in named:
             self._rehearsal.decide(command)
         self.commands = [*named, *(step.command for step in self._steps(signed.file))]

@@ -7,15 +7,14 @@ Both decide by the same rules, so that a preview says what recording will find.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from api.imports import people
 from api.imports.commands import Commands
 from api.imports.rehearsal import Rehearsal
 from api.imports.rows import Row
+from consumers import newcomers
 from ledger.application import Ledger
-from ledger.catalogue import Catalogue
-from ledger.decider import Command, Setting
+from ledger.decider import Setting
 from ledger.errors import Refused
 from ledger.event import Actor
 from ledger.keys import seal_command
@@ -35,7 +34,7 @@ class Recording:
         learner_refs, assessor_refs = _refs(rows)
         theirs = ledger.identities.register("learner", learner_refs)
         assessors = ledger.identities.register("person", assessor_refs)
-        for command in _people(ledger, ledger.catalogue(), theirs, assessors, actor):
+        for command in newcomers.named(ledger, ledger.catalogue(), theirs, assessors, actor.id):
             ledger.execute(command, actor=actor, correlation=batch_id)
         ledger.keys.ensure(theirs.values())
         self.commands = Commands(ledger.catalogue(), ledger.keys.digest, theirs, assessors, batch_id, actor)
@@ -62,7 +61,7 @@ class Preview:
         theirs = _with_new("lrn", ledger.identities.find_all("learner", learner_refs), learner_refs)
         assessors = _with_new("per", ledger.identities.find_all("person", assessor_refs), assessor_refs)
         rehearsal = Rehearsal(ledger.catalogue(), ledger.now(), actor.id)
-        for command in _people(ledger, rehearsal.catalogue, theirs, assessors, actor):
+        for command in newcomers.named(ledger, rehearsal.catalogue, theirs, assessors, actor.id):
             rehearsal.decide(command)
         self._accounts = frozenset(account for account in theirs.values() if ledger.keys.has(account))
         self._records: dict[str, Record] = {}
@@ -109,19 +108,6 @@ def _refs(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
         list(dict.fromkeys(row.learner_ref for row in rows)),
         list(dict.fromkeys(row.judged.assessor_ref for row in rows if row.judged is not None)),
     )
-
-
-def _people(
-    ledger: Ledger, catalogue: Catalogue, theirs: Mapping[str, str], assessors: Mapping[str, str], actor: Actor
-) -> list[Command]:
-    """Return what makes known whoever the file names, and who is one human being under two accounts."""
-    of_learners = ledger.identities.find_all("person", theirs)
-    known = {ref: person for ref, person in of_learners.items() if person in catalogue.people}
-    learners_too = ledger.identities.find_all("learner", assessors)
-    return [
-        *people.unknown(catalogue, dict.fromkeys(assessors.values(), "assessor"), actor.id),
-        *people.same_ref(catalogue, {**known, **assessors}, {**learners_too, **theirs}, actor.id),
-    ]
 
 
 def _with_new(prefix: str, known: dict[str, str], refs: Iterable[str]) -> dict[str, str]:

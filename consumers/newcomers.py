@@ -1,9 +1,10 @@
-"""Who is named in a file: those not known yet are registered as imported, with just the role that is needed."""
+"""Whom others name who is not known yet: registered as imported, with just the role that is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ledger.application import Ledger
 from ledger.catalogue import Catalogue
 from ledger.decider import Command
 from ledger.events import Role
@@ -30,3 +31,16 @@ def same_ref(
         learner = learners.get(ref)
         if learner is not None and catalogue.root(learner) != catalogue.root(person):
             yield LinkAccount(person_id=person, account=learner, by=linked_by)
+
+
+def named(
+    ledger: Ledger, catalogue: Catalogue, learners: Mapping[str, str], assessors: Mapping[str, str], by: str
+) -> list[Command]:
+    """Return what makes known whoever is named, accounts by ref, and who is one human being under two accounts."""
+    of_learners = ledger.identities.find_all("person", learners)
+    known = {ref: person for ref, person in of_learners.items() if person in catalogue.people}
+    learners_too = ledger.identities.find_all("learner", assessors)
+    return [
+        *unknown(catalogue, dict.fromkeys(assessors.values(), "assessor"), by),
+        *same_ref(catalogue, {**known, **assessors}, {**learners_too, **learners}, by),
+    ]
