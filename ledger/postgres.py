@@ -42,6 +42,7 @@ SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_c
        set_config('idle_in_transaction_session_timeout', '60s', false),
        set_config('client_connection_check_interval', %s, false),
        set_config('search_path', 'ledger', false),
+       set_config('default_transaction_isolation', 'read committed', false),
        current_setting('server_version_num')::int, pg_backend_pid(),
        (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))
 """
@@ -105,11 +106,11 @@ def connect(url: str, *, purpose: str = "", patience: float = PATIENCE_S) -> Ses
         raise
     session.due = inf
     assert row is not None
-    if row[6] < OLDEST_SERVER * 10_000:
+    if row[7] < OLDEST_SERVER * 10_000:
         session.close()
-        msg = f"PostgreSQL {row[6] // 10_000} is too old; the ledger needs {OLDEST_SERVER} or newer"
+        msg = f"PostgreSQL {row[7] // 10_000} is too old; the ledger needs {OLDEST_SERVER} or newer"
         raise StoreUnavailable(msg)
-    session.backend = (row[7], row[8])
+    session.backend = (row[8], row[9])
     return session
 
 

@@ -1,16 +1,18 @@
-"""Who waits for new facts is told within the process at the moment of commit, and looks four times a second else."""
+"""
+Who waits for new facts is told within the process at the moment of commit, and looks four times a second else.
+
+Other processes on PostgreSQL say so too; see `ledger.postgres_signals`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from threading import Condition, Lock
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import Protocol
 from weakref import WeakValueDictionary
 
-from eventsourcing.persistence import ListenNotifySubscription
-
-if TYPE_CHECKING:
-    from ledger.sqlite_store import SQLiteStore
+from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscription
 
 POLL_S = 0.25
 
@@ -36,34 +38,59 @@ class Signal:
         with self._condition:
             return self._condition.wait_for(lambda: self._head > after, timeout)
 
+    def wait(self, after: int, timeout: float, head: Callable[[], int]) -> bool:
+        """Whether the log reaches beyond *after* before *timeout* seconds have passed; *head* asks the log itself."""
+        until = monotonic() + timeout
+        while not self.above(after, 0):
+            if (found := head()) > after:  # another process may have written
+                self.reached(found)
+            elif (left := until - monotonic()) <= 0:
+                return False
+            else:
+                self.above(after, min(left, POLL_S))
+        return True
 
-class SignalledSubscription(ListenNotifySubscription["SQLiteStore"]):
+
+class Waiting(Protocol):
+    """What a subscription needs of a store beside the library's recorder."""
+
+    def head(self) -> int:
+        """See `ledger.store.Store`."""
+
+    def wait(self, after: int, timeout: float) -> bool:
+        """See `ledger.store.Store`."""
+
+
+class SignalledSubscription(ListenNotifySubscription[ApplicationRecorder]):
     """A subscription of the library's kind, woken by commits in this process and by looking for those of others."""
 
-    def __init__(self, recorder: SQLiteStore, gt: int | None = None, topics: Sequence[str] = ()) -> None:
+    def __init__(
+        self, recorder: ApplicationRecorder, store: Waiting, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> None:
+        self._store = store
         super().__init__(recorder=recorder, gt=gt, topics=topics)
 
     def _loop_on_pull(self) -> None:
         seen = self._last_notification_id or 0
         try:
             while not self._has_been_stopped:
-                head = self._recorder.head()
+                head = self._store.head()
                 self._pull()
                 seen = max(seen, head)  # with topics, what was passed over counts as seen
-                self._recorder.wait(seen, POLL_S)
+                self._store.wait(seen, POLL_S)
         except BaseException as error:  # noqa: BLE001  raised again by the thread that reads
             self._thread_error = self._thread_error or error
             self.stop()
 
 
-_signals: WeakValueDictionary[tuple[int, int], Signal] = WeakValueDictionary()
+_signals: WeakValueDictionary[Hashable, Signal] = WeakValueDictionary()
 _lock = Lock()
 
 
-def signal_of(file: tuple[int, int]) -> Signal:
-    """Return the one signal that all stores of this process share for the same file (device, inode)."""
+def signal_of(log: Hashable) -> Signal:
+    """Return the one signal that all stores of this process share for the same log, as a file's device and inode."""
     with _lock:
-        signal = _signals.get(file)
+        signal = _signals.get(log)
         if signal is None:
-            signal = _signals[file] = Signal()
+            signal = _signals[log] = Signal()
         return signal

@@ -15,18 +15,18 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from threading import Lock
-from time import monotonic
 from typing import Any
 
 import msgspec
-from eventsourcing.persistence import IntegrityError, Notification, StoredEvent, Subscription
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQLiteFactory
 
 from ledger.group_commit import GroupCommit
-from ledger.signals import POLL_S, Signal, SignalledSubscription, signal_of
+from ledger.recorder import append_of, notification_of
+from ledger.signals import Signal, SignalledSubscription, signal_of
 from ledger.sqlite_append import VERSIONS, SQLiteWriter
 from ledger.sqlite_file import Readers, available, connect, writing
-from ledger.store import Append, KeyedReceipt, NewFact, Stored, StoreUnavailable, microseconds, size_of
+from ledger.store import Append, KeyedReceipt, Stored, StoreUnavailable, microseconds, size_of
 
 _APPLICATION_ID = 0x4C454447  # "LEDG"
 _FORMAT = 1
@@ -176,31 +176,19 @@ class SQLiteStore(SQLiteApplicationRecorder):
         return KeyedReceipt._make(rows[0]) if rows else None
 
     def wait(self, after: int, timeout: float) -> bool:
-        until = monotonic() + timeout
-        while not self._signal.above(after, 0):
-            if (head := self.head()) > after:  # another process may have written
-                self._signal.reached(head)
-            elif (left := until - monotonic()) <= 0:
-                return False
-            else:
-                self._signal.above(after, min(left, POLL_S))
-        return True
+        return self._signal.wait(after, timeout, self.head)
 
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[SQLiteStore]:
-        return SignalledSubscription(self, gt, topics)
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        return SignalledSubscription(self, self, gt, topics)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """Write the library's kind of events, all of one stream; IntegrityError where it has moved."""
         if not stored_events:
             return []
-        stream, after_version = str(stored_events[0].originator_id), stored_events[0].originator_version - 1
-        for version, event in enumerate(stored_events, after_version + 1):
-            if (str(event.originator_id), event.originator_version) != (stream, version):
-                raise IntegrityError("one append is about one stream, version by version")
-        facts = tuple(NewFact(event.topic, event.state) for event in stored_events)
-        (positions,) = self.append([Append(stream, after_version, facts)], now=datetime.now(UTC))
+        new = append_of(stored_events)
+        (positions,) = self.append([new], now=datetime.now(UTC))
         if positions is None:
-            msg = f"{stream} is not at version {after_version}"
+            msg = f"{new.stream} is not at version {new.after_version}"
             raise IntegrityError(msg)
         return positions
 
@@ -221,16 +209,7 @@ class SQLiteStore(SQLiteApplicationRecorder):
         found = self._select(
             query + " ORDER BY position LIMIT ?", (first, _END if stop is None else stop, *topics, limit)
         )
-        return [
-            Notification(
-                id=stored.position,
-                originator_id=stored.stream,
-                originator_version=stored.version,
-                topic=stored.name,
-                state=stored.body,
-            )
-            for stored in found
-        ]
+        return list(map(notification_of, found))
 
     def close(self) -> None:
         self._readers.close()

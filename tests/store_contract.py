@@ -18,6 +18,8 @@ from ledger.errors import TooLarge
 from ledger.store import LARGEST_APPEND, Append, CatalogueMoved, KeyedReceipt, NewFact, Store, StoreUnavailable
 from tests.examples import START
 
+# The fixture only makes directories, and the same test is each store's own.
+_SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
 LEE, KIM, MIG = "learner-lee", "learner-kim", "achievement-mig"
 
 
@@ -142,7 +144,7 @@ class StoreContract(ABC):
 
         assert [5, 5, 9, 9] == [(stored.recorded_at - START).seconds / 3600 for stored in store.read_log(0, 10)]
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=20, deadline=None, suppress_health_check=_SHARED)
     @given(hours=st.lists(st.integers(0, 20), max_size=12), asked=st.integers(-1, 21))
     def test_the_position_at_an_instant_is_that_of_the_last_fact_recorded_by_then(
         self, tmp_path_factory: pytest.TempPathFactory, hours: list[int], asked: int

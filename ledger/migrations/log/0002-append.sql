@@ -2,7 +2,8 @@
 -- Many appends in one call and one commit: what `ledger.store.Store.append` promises, for a group of callers.
 --
 -- Callers, appends and facts come as arrays, each in order; an append says which caller's it is, and a fact which
--- append's, both counting from 1. Streams and keys that are the same have the same number, for plpgsql has no maps.
+-- append's, both counting from 1. Streams and keys that are the same have the same number, for plpgsql has no maps;
+-- an append without a key has the number 0.
 -- Answers: the first position of each append's facts, 0 where it had none and was taken, NULL where it was left out;
 -- for each caller NULL, or the position of the reference fact that it did not know of; the position of the last fact.
 --
@@ -11,12 +12,11 @@
 CREATE FUNCTION ledger.append(
     caller_now bigint[], caller_catalogue bigint[],
     append_caller int[], append_stream int[], append_after bigint[], append_facts int[], append_key int[],
-    streams text[],
+    streams text[], stream_is_reference bool[],
     fact_append int[], fact_nth int[], fact_stream text[], fact_topic text[], fact_state bytea[],
     key_principal text[], key_key text[],
     receipt_append int[], receipt_principal text[], receipt_key text[], receipt_hash bytea[], receipt_stream text[],
     receipt_version bigint[], receipt_position bigint[], receipt_recorded bigint[], receipt_status text[],
-    stream_is_reference bool[],
     OUT firsts bigint[], OUT moved bigint[], OUT head bigint
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
@@ -72,7 +72,7 @@ BEGIN
             CONTINUE;
         END IF;
         facts := append_facts[i];
-        IF append_key[i] IS NOT NULL THEN
+        IF append_key[i] > 0 THEN
             taken[append_key[i]] := true;
         END IF;
         IF facts = 0 THEN
