@@ -8,6 +8,7 @@ import subprocess
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -24,11 +25,11 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{inner}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{inner}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{inner}
+listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{inner}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy},CONTROLLER://127.0.0.1:{inner}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
 log.dirs={directory}/data
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -47,13 +48,23 @@ log.segment.delete.delay.ms=1000
 """
 
 
-def apache_kafka(*, on_disk: bool = False) -> tuple[str, Program]:
-    """Start a Kafka of one node (KRaft) from Maven Central's jars; return its address."""
+class Started(NamedTuple):
+    """A broker that runs."""
+
+    bootstrap: str
+    program: Program
+    proxy_port: int | None = None
+    """Where it tells clients to find it that came by `behind_proxy_port`."""
+    behind_proxy_port: int | None = None
+
+
+def apache_kafka(*, on_disk: bool = False) -> Started:
+    """Start a Kafka of one node (KRaft) from Maven Central's jars."""
     java, jars = maven.java(), maven.fetched()
     directory = kept.directory("kafka", on_disk=on_disk)
-    port = free_port()
+    port, inner, proxy, behind = (free_port() for _ in range(4))
     properties = directory / "server.properties"
-    properties.write_text(_PROPERTIES.format(port=port, inner=free_port(), directory=directory))
+    properties.write_text(_PROPERTIES.format(port=port, inner=inner, proxy=proxy, behind=behind, directory=directory))
     runs = [java, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", *_QUIET, f"-Dkafka.logs.dir={directory}"]
     runs += ["-cp", f"{jars}/*"]
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -61,11 +72,12 @@ def apache_kafka(*, on_disk: bool = False) -> tuple[str, Program]:
     ran = subprocess.run([*runs, *format_it], check=False, capture_output=True, text=True)
     if ran.returncode:
         raise FailedToStart("Kafka's storage could not be formatted", ran.stdout + ran.stderr)
-    return _started("Apache Kafka", directory, [*runs, "kafka.Kafka", str(properties)], port)
+    started = _started("Apache Kafka", directory, [*runs, "kafka.Kafka", str(properties)], port)
+    return started._replace(proxy_port=proxy, behind_proxy_port=behind)
 
 
-def tansu() -> tuple[str, Program]:
-    """Start Tansu, which keeps everything in memory; return its address."""
+def tansu() -> Started:
+    """Start Tansu, which keeps everything in memory."""
     binary = chosen.tansu_binary()
     port = free_port()
     url = f"tcp://127.0.0.1:{port}"
@@ -84,8 +96,8 @@ def answers(bootstrap: str) -> bool:
     return False
 
 
-def _started(name: str, directory: Path, command: list[str], port: int) -> tuple[str, Program]:
+def _started(name: str, directory: Path, command: list[str], port: int) -> Started:
     bootstrap = f"127.0.0.1:{port}"
     program = Program(name, directory, command, answers=lambda: answers(bootstrap), stops_by=signal.SIGTERM)
     program.start()
-    return bootstrap, program
+    return Started(bootstrap, program)

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 
 from tests.servers import Unavailable, brokers, chosen, maven, until
 from tests.servers.program import Program
+from tests.servers.proxy import Proxy
 
 _TANSU = "Tansu"
 _OURS = "ledger."
@@ -26,10 +27,11 @@ _EMPTY_SECONDS = 15.0
 class Broker:
     """A running broker."""
 
-    def __init__(self, kind: str, bootstrap: str, program: Program | None = None) -> None:
+    def __init__(self, kind: str, bootstrap: str, started: brokers.Started | None = None) -> None:
         self.kind = kind
         self.bootstrap = bootstrap
-        self._program = program
+        self._started = started
+        self._program = started.program if started is not None else None
 
     @property
     def transactional_reads(self) -> bool:
@@ -78,6 +80,12 @@ class Broker:
         finally:
             admin.close()
 
+    def behind_proxy(self) -> Proxy:
+        """Return a proxy before the broker, to be entered; whoever bootstraps at its address stays behind it."""
+        if self._started is None or not self._started.proxy_port or not self._started.behind_proxy_port:
+            raise Unavailable(f"{self.kind} cannot tell its clients to come by a proxy")
+        return Proxy("127.0.0.1", self._started.behind_proxy_port, at=self._started.proxy_port)
+
     def close(self) -> None:
         """Leave nothing behind of a broker that is ours."""
         if self._program is not None:
@@ -113,14 +121,18 @@ def broker() -> Broker:
             raise Unavailable(f"{chosen.KAFKA} names {given}, where no broker answers")
         return Broker("given", given)
     try:
-        return Broker(f"Apache Kafka {maven.VERSION}", *brokers.apache_kafka())
+        return _made(f"Apache Kafka {maven.VERSION}", brokers.apache_kafka())
     except Unavailable as reason:
         if os.environ.get(chosen.DEMAND):
             raise
         try:
-            return Broker(_TANSU, *brokers.tansu())
+            return _made(_TANSU, brokers.tansu())
         except Unavailable as no_other:
             raise Unavailable(f"{reason}; {no_other}") from reason
+
+
+def _made(kind: str, started: brokers.Started) -> Broker:
+    return Broker(kind, started.bootstrap, started)
 
 
 def close_broker() -> None:

@@ -76,10 +76,10 @@ def fetched() -> Path:
     if kept.is_dir():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with kept.with_suffix(".lock").open("w") as lock:
+    with kept.with_name(f"{kept.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.is_dir():
-            partial = kept.with_suffix(".partial")
+            partial = kept.with_name(f"{kept.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             _fetch(partial)
             partial.rename(kept)
@@ -97,12 +97,23 @@ def _fetch(into: Path) -> None:
 
 def _mvn(into: Path, *goal: str) -> None:
     # -U: what could not be had an hour ago is asked for again.
-    command = [mvn(), "-B", "-q", "-U", "-f", str(into / "pom.xml"), *goal, f"-DoutputDirectory={into}"]
+    command = [
+        mvn(),
+        "-B",
+        "-q",
+        "-U",
+        "-Dstyle.color=never",
+        "-f",
+        str(into / "pom.xml"),
+        *goal,
+        f"-DoutputDirectory={into}",
+    ]
     try:
         ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_FETCH_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise DoesNotAnswer(f"Maven Central did not give Kafka {VERSION} within {_FETCH_SECONDS} s") from error
     if ran.returncode:
         said = next((line for line in ran.stdout.splitlines() if "ERROR" in line), ran.stderr.strip()[-300:])
-        refusal = DoesNotAnswer if _NO_ANSWER.search(ran.stdout) else Unavailable
-        raise refusal(f"Maven could not fetch Kafka {VERSION}: {said}")
+        if _NO_ANSWER.search(ran.stdout):
+            raise DoesNotAnswer(f"Maven Central does not answer: {said}")
+        raise Unavailable(f"Maven could not fetch Kafka {VERSION}: {said}")

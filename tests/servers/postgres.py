@@ -61,10 +61,16 @@ class PostgresServer:
             cursor = connection.execute(query)
             return cursor.fetchall() if cursor.description else []
 
-    def new_database(self, *, migrated: bool = True) -> PostgresUrls:
-        """Make a pair of databases, log and private: of today's schema and empty, or not *migrated* at all."""
+    def new_database(self, *, migrated: bool = True, like: PostgresUrls | None = None) -> PostgresUrls:
+        """
+        Make a pair of databases, log and private: of today's schema and empty, or not *migrated* at all.
+
+        *like* others, that nobody is connected to, they are copies of these.
+        """
         if self._cluster is not None:
             self._cluster.program.start()
+        if like is not None:
+            return self._urls(*self._pair(*(urlsplit(url).path.removeprefix("/") for url in (like.log, like.private))))
         if not migrated:
             return self._urls(*self._pair())
         if self._template is None:

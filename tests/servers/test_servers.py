@@ -12,7 +12,9 @@ import psycopg
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
+from kafka.errors import KafkaTimeoutError
 
+from ledger.settings import PostgresUrls
 from tests.servers import keeper, until
 from tests.servers.kafka import Broker
 from tests.servers.postgres import PostgresServer
@@ -20,6 +22,12 @@ from tests.servers.postgres import PostgresServer
 
 def test_postgres_is_real_and_new_enough(postgres: PostgresServer) -> None:
     assert int(postgres.version.split(".")[0]) >= 15
+
+
+def test_a_new_database_is_migrated_and_empty(database: PostgresUrls) -> None:
+    for url, table in ((database.log, "facts"), (database.private, "accounts")):
+        with psycopg.connect(url) as connection:
+            assert [(0,)] == connection.execute(f"SELECT count(*) FROM ledger.{table}").fetchall()
 
 
 def test_every_database_is_a_tests_own(postgres: PostgresServer) -> None:
@@ -98,6 +106,26 @@ def test_a_broker_is_emptied_between_tests(kafka: Broker) -> None:
     _create(kafka, "ledger.one")
 
     assert [] == _read(kafka, "ledger.one")
+
+
+@pytest.mark.slow
+def test_a_client_behind_the_proxy_stays_behind_it(kafka: Broker) -> None:
+    if not kafka.keeps:
+        pytest.skip(f"{kafka.kind} cannot tell its clients to come by a proxy")
+    _create(kafka, "ledger.kept")
+    with kafka.behind_proxy() as proxy:
+        producer = KafkaProducer(bootstrap_servers=proxy.address, acks="all")
+        producer.send("ledger.kept", b"seven").get(10)
+        proxy.stall()
+        unsure = producer.send("ledger.kept", b"eight")
+        with pytest.raises(KafkaTimeoutError):
+            unsure.get(1)
+        assert [b"seven"] == _read(kafka, "ledger.kept")
+
+        proxy.heal()
+        unsure.get(10)
+        producer.close()
+    assert [b"seven", b"eight"] == _read(kafka, "ledger.kept")
 
 
 def _create(broker: Broker, *topics: str) -> None:
