@@ -12,19 +12,23 @@ import os
 import re
 import socket
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from math import inf
 from threading import Condition, Lock, Thread
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import psycopg
+from psycopg.adapt import Transformer
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, Format
 
 from ledger.errors import Invalid
+from ledger.postgres_binary import Query
 from ledger.store import StoreUnavailable
 
 MIGRATE_FIRST = "the database holds no ledger of this version; run `ledger migrate`"
@@ -48,6 +52,9 @@ SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_c
 """
 
 
+R = TypeVar("R")
+
+
 class NoDatabase(StoreUnavailable):
     """The server has no database of that name."""
 
@@ -59,15 +66,31 @@ class Lost(StoreUnavailable):
 class Session:
     """One connection, alone with whoever took it. `due` is when its use is to be over."""
 
-    __slots__ = ("__weakref__", "_socket", "backend", "connection", "due")
+    __slots__ = ("__weakref__", "_prepared", "_reader", "_socket", "backend", "connection", "due")
 
     def __init__(self, connection: psycopg.Connection[Any], backend: tuple[int, Any]) -> None:
         self.connection = connection
         self.backend = backend
         self.due = inf
+        self._prepared: set[Query] = set()
+        self._reader = Transformer(connection)
         # A duplicate, because libpq closes its own when it finds the connection lost, and the number is used again.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         _watch(self)
+
+    def ask(self, query: Query, values: Sequence[bytes], make: Callable[[Sequence[Any]], R]) -> list[R]:
+        """Return all rows of a query, each as *make* makes it."""
+        pgconn = self.connection.pgconn
+        if query not in self._prepared:
+            prepared = pgconn.prepare(query.name, query.text, query.types)
+            if prepared.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(prepared)
+            self._prepared.add(query)
+        result = pgconn.exec_prepared(query.name, values, query.formats, 1)
+        if result.status != ExecStatus.TUPLES_OK:
+            raise error_from_result(result)
+        self._reader.set_pgresult(result, set_loaders=True, format=Format.BINARY)
+        return self._reader.load_rows(0, result.ntuples, make)
 
     def shut(self) -> None:
         """Wake whoever waits on this session; to be called from another thread."""
@@ -128,17 +151,27 @@ class Sessions:
         self._process = os.getpid()
         self._closed = False
 
-    def fetch(self, query: str, parameters: Sequence[Any] = (), *, binary: bool = False) -> list[tuple[Any, ...]]:
-        """Return all rows. A read whose session turns out to be lost is done again on a new one."""
-        for attempt in (1, 2):
-            try:
-                with self.using() as session:
-                    cursor = session.connection.cursor(binary=binary)
-                    return cursor.execute(query, parameters, prepare=True).fetchall()
-            except Lost:
-                if attempt == 2:
-                    raise
-        raise AssertionError
+    def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows."""
+        return self._again(lambda session: session.connection.execute(query, parameters, prepare=True).fetchall())
+
+    def ask(self, query: Query, *values: Any, make: Callable[[Sequence[Any]], R]) -> list[R]:
+        """Return all rows of a query, each as *make* makes it."""
+        try:
+            encoded = query.encoded(values)
+        except UnicodeEncodeError as error:
+            translate(error)
+            raise
+        return self._again(lambda session: session.ask(query, encoded, make))
+
+    def _again(self, read: Callable[[Session], R]) -> R:
+        """Read. Where the session turns out to be lost, as all are once a server was restarted, read on a new one."""
+        try:
+            with self.using() as session:
+                return read(session)
+        except Lost:
+            with self.using() as session:
+                return read(session)
 
     def using(self, patience: float | None = None) -> _Use:
         """Lend a session for the length of a block, which has *patience* seconds to end."""
@@ -312,7 +345,9 @@ def translate(error: BaseException) -> None:
     """Raise what the rest of the ledger knows in the place of an error of the driver's; return for any other."""
     if isinstance(error, UnicodeEncodeError):
         raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
-    if isinstance(error, psycopg.DataError) and "NUL" in str(error):
+    if isinstance(error, psycopg.errors.CharacterNotInRepertoire) or (
+        isinstance(error, psycopg.DataError) and "NUL" in str(error)
+    ):
         raise Invalid("Text must not hold the character NUL.") from None
     if isinstance(error, _NOT_MIGRATED):
         raise StoreUnavailable(MIGRATE_FIRST) from error

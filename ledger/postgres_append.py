@@ -11,7 +11,6 @@ is made again after all records nothing twice: its stream has moved, its key is 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Sequence
 from math import inf
 from time import monotonic, sleep
@@ -23,29 +22,25 @@ from psycopg.pq import ExecStatus
 from ledger.errors import Invalid
 from ledger.group_commit import Pending
 from ledger.postgres import PATIENCE_S, Lost, Session, connect, lost, sentence, translate
+from ledger.postgres_binary import ARRAY_OF, BOOL, BYTEA, INT4, INT8, TEXT, array, numbers
 from ledger.store import Append, CatalogueMoved, KeyedReceipt, StoreUnavailable, is_reference
 
-_BOOL, _BYTEA, _INT8, _INT4, _TEXT = 16, 17, 20, 23, 25
-_ARRAY_OF = {_BOOL: 1000, _BYTEA: 1001, _INT8: 1016, _INT4: 1007, _TEXT: 1009}
 _TYPES = (
-    *(_INT8, _INT8),  # callers: now, catalogue
-    *(_INT4, _INT4, _INT8, _INT4, _INT4),  # appends: caller, stream, after, facts, key
-    *(_TEXT, _BOOL),  # streams: name, whether of reference
-    *(_INT4, _INT4, _TEXT, _TEXT, _BYTEA),  # facts: append, place in it, stream, name, body
-    *(_TEXT, _TEXT),  # keys: principal, key
-    *(_INT4, _TEXT, _TEXT, _BYTEA, _TEXT, _INT8, _INT8, _INT8, _TEXT),  # receipts: append, and as KeyedReceipt
+    *(INT8, INT8),  # callers: now, catalogue
+    *(INT4, INT4, INT8, INT4, INT4),  # appends: caller, stream, after, facts, key
+    *(TEXT, BOOL),  # streams: name, whether of reference
+    *(INT4, INT4, TEXT, TEXT, BYTEA),  # facts: append, place in it, stream, name, body
+    *(TEXT, TEXT),  # keys: principal, key
+    *(INT4, TEXT, TEXT, BYTEA, TEXT, INT8, INT8, INT8, TEXT),  # receipts: append, and as KeyedReceipt
 )
 _NAME = b"ledger_append"
 _MARKS = ", ".join(f"${number}" for number in range(1, len(_TYPES) + 1))
 _CALL = f"SELECT firsts, moved, head FROM ledger.append({_MARKS})".encode()  # noqa: S608
-_OIDS = [_ARRAY_OF[of] for of in _TYPES]
+_OIDS = [ARRAY_OF[of] for of in _TYPES]
 _BINARY = [1] * len(_TYPES)
 _ANY_CATALOGUE = 2**62
 _SETTLE_S = 6.0
 _SETTLE_EVERY_S = 0.1
-_ARRAY = struct.Struct(">iiiii")
-_LENGTH = struct.Struct(">i")
-_NULL = -1
 _READ_ONLY = "25006"
 
 
@@ -94,7 +89,7 @@ class PostgresWriter:
             if overdue:
                 self.close()
             firsts, moved, head = (result.get_value(0, column) or b"" for column in range(3))
-            return _numbers(firsts), _numbers(moved), int.from_bytes(head, "big")
+            return numbers(firsts), numbers(moved), int.from_bytes(head, "big")
         failure = psycopg.errors.error_from_result(result)
         if lost(session, failure):
             self.close()
@@ -243,39 +238,7 @@ def _parameters(group: Sequence[Pending]) -> list[bytes]:
         [receipt.recorded for _, receipt in receipts],
         [receipt.status.encode() for _, receipt in receipts],
     ]
-    return [_array(of, list(values)) for of, values in zip(_TYPES, columns, strict=True)]
-
-
-_FORMS = {_INT4: "ii", _INT8: "iq", _BOOL: "i?"}
-_SIZES = {_INT4: 4, _INT8: 8, _BOOL: 1}
-
-
-def _array(of: int, values: list[Any]) -> bytes:
-    """Return a one-dimensional array in PostgreSQL's binary form."""
-    if not values:
-        return struct.pack(">iii", 0, 0, of)
-    head = _ARRAY.pack(1, 0, of, len(values), 1)
-    if (size := _SIZES.get(of)) is None:
-        length = _LENGTH.pack
-        return head + b"".join([part for value in values for part in (length(len(value)), value)])
-    flat = [size] * (2 * len(values))
-    flat[1::2] = values
-    return head + struct.pack(f">{_FORMS[of] * len(values)}", *flat)
-
-
-def _numbers(array: bytes) -> list[int | None]:
-    """Read an array of bigint in its binary form."""
-    found: list[int | None] = []
-    at, end = _ARRAY.size, len(array)
-    while at < end:
-        length = int.from_bytes(array[at : at + 4], "big", signed=True)
-        at += 4
-        if length == _NULL:
-            found.append(None)
-        else:
-            found.append(int.from_bytes(array[at : at + 8], "big"))
-            at += 8
-    return found
+    return [array(of, list(values)) for of, values in zip(_TYPES, columns, strict=True)]
 
 
 def check_text(appends: Sequence[Append]) -> None:

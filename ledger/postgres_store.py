@@ -29,58 +29,70 @@ from ledger.group_commit import GroupCommit
 from ledger.migrations import purpose, refuse_unusable
 from ledger.postgres import MIGRATE_FIRST, Sessions
 from ledger.postgres_append import PostgresWriter, check_text
+from ledger.postgres_binary import INT8, TEXT, TEXTS, Query
 from ledger.postgres_signals import Listener
 from ledger.recorder import append_of, notification_of
 from ledger.signals import Signal, SignalledSubscription, signal_of
 from ledger.store import Append, CatalogueMoved, KeyedReceipt, Stored, StoreUnavailable, microseconds, size_of
 
 _ROW = "SELECT position, originator_id, originator_version, topic, state, recorded_at FROM ledger.facts "
-_STREAM = _ROW + "WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version"
-_STREAM_UNTIL = (
-    _ROW + "WHERE originator_id = %s AND originator_version > %s AND position <= %s ORDER BY originator_version"
+_OF_STREAM = "WHERE originator_id = $1 AND originator_version > $2 "
+_STREAM = Query(_ROW + _OF_STREAM + "ORDER BY originator_version", TEXT, INT8)
+_STREAM_UNTIL = Query(_ROW + _OF_STREAM + "AND position <= $3 ORDER BY originator_version", TEXT, INT8, INT8)
+_MANY = Query(_ROW + "WHERE originator_id = ANY($1) ORDER BY originator_id, originator_version", TEXTS)
+_LOG = Query(_ROW + "WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3", INT8, INT8, INT8)
+_REFERENCE = Query(
+    "SELECT position, originator_id, originator_version, topic, state, recorded_at "
+    "FROM ledger.reference_facts JOIN ledger.facts USING (position) "
+    "WHERE position > $1 AND position <= $2 ORDER BY position",
+    *(INT8, INT8),
 )
-_MANY = _ROW + "WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version"
-_LOG = _ROW + "WHERE position > %s AND position <= %s ORDER BY position LIMIT %s"
-_REFERENCE = """
-SELECT position, originator_id, originator_version, topic, state, recorded_at
-FROM ledger.reference_facts JOIN ledger.facts USING (position)
-WHERE position > %s AND position <= %s ORDER BY position
-"""
-_VERSIONS = """
-SELECT name, (SELECT originator_version FROM ledger.facts WHERE originator_id = name
-              ORDER BY originator_version DESC LIMIT 1)
-FROM unnest(%s::text[]) AS s (name)
-"""
-_HEAD = "SELECT position FROM ledger.facts ORDER BY position DESC LIMIT 1"
-_REFERENCE_HEAD = "SELECT position FROM ledger.reference_facts WHERE position <= %s ORDER BY position DESC LIMIT 1"
+_NOTIFICATIONS = Query(
+    _ROW + "WHERE position >= $1 AND position <= $2 AND (topic = ANY($3) OR cardinality($3) = 0) "
+    "ORDER BY position LIMIT $4",
+    *(INT8, INT8, TEXTS, INT8),
+)
+_VERSIONS = Query(
+    "SELECT name, coalesce((SELECT originator_version FROM ledger.facts WHERE originator_id = name "
+    "ORDER BY originator_version DESC LIMIT 1), 0) FROM unnest($1) AS s (name)",
+    TEXTS,
+)
+_HEAD = Query("SELECT position FROM ledger.facts ORDER BY position DESC LIMIT 1")
+_REFERENCE_HEAD = Query(
+    "SELECT position FROM ledger.reference_facts WHERE position <= $1 ORDER BY position DESC LIMIT 1", INT8
+)
 # Halving the log: `recorded_at` never runs backwards, and positions have no gaps.
-_POSITION_AT = """
-WITH RECURSIVE half (known, unknown) AS (
-    SELECT 0::bigint, coalesce((SELECT max(position) FROM ledger.facts), 0) + 1
-    UNION ALL
-    SELECT CASE WHEN early THEN middle ELSE known END, CASE WHEN early THEN unknown ELSE middle END
-    FROM half, LATERAL (SELECT (known + unknown) / 2 AS middle) AS m,
-        LATERAL (SELECT recorded_at <= %s AS early FROM ledger.facts WHERE position = middle) AS f
-    WHERE unknown - known > 1)
-SELECT max(known) FROM half
-"""
-_STREAMS = """
-WITH RECURSIVE stream (name) AS (
-    (SELECT originator_id FROM ledger.facts WHERE originator_id > %s AND originator_id < %s
-     ORDER BY originator_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT originator_id FROM ledger.facts WHERE originator_id > name AND originator_id < %s
-            ORDER BY originator_id LIMIT 1)
-    FROM stream WHERE name IS NOT NULL)
-SELECT name FROM stream WHERE name IS NOT NULL LIMIT %s
-"""
-_RECEIPT = """
-SELECT principal, key, request_hash, stream, version, position, recorded, status
-FROM ledger.receipts WHERE principal = %s AND key = %s
-"""
-_NOTIFICATIONS = (
-    _ROW + "WHERE position >= %s AND position <= %s AND (topic = ANY(%s) OR cardinality(%s::text[]) = 0) "
-    "ORDER BY position LIMIT %s"
+_POSITION_AT = Query(
+    """
+    WITH RECURSIVE half (known, unknown) AS (
+        SELECT 0::bigint, coalesce((SELECT max(position) FROM ledger.facts), 0) + 1
+        UNION ALL
+        SELECT CASE WHEN early THEN middle ELSE known END, CASE WHEN early THEN unknown ELSE middle END
+        FROM half, LATERAL (SELECT (known + unknown) / 2 AS middle) AS m,
+            LATERAL (SELECT recorded_at <= $1 AS early FROM ledger.facts WHERE position = middle) AS f
+        WHERE unknown - known > 1)
+    SELECT max(known) FROM half
+    """,
+    INT8,
+)
+# From name to name: a stream costs the same however many facts it has.
+_STREAMS = Query(
+    """
+    WITH RECURSIVE stream (name) AS (
+        (SELECT originator_id FROM ledger.facts WHERE originator_id > $1 AND originator_id < $2
+         ORDER BY originator_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT originator_id FROM ledger.facts WHERE originator_id > name AND originator_id < $2
+                ORDER BY originator_id LIMIT 1)
+        FROM stream WHERE name IS NOT NULL)
+    SELECT name FROM stream WHERE name IS NOT NULL LIMIT $3
+    """,
+    *(TEXT, TEXT, INT8),
+)
+_RECEIPT = Query(
+    "SELECT principal, key, request_hash, stream, version, position, recorded, status "
+    "FROM ledger.receipts WHERE principal = $1 AND key = $2",
+    *(TEXT, TEXT),
 )
 _DATABASE = "SELECT oid FROM pg_database WHERE datname = current_database()"
 _END = 2**62
@@ -152,44 +164,44 @@ class PostgresStore(PostgresApplicationRecorder):
 
     def read(self, stream: str, after_version: int = 0, until: int | None = None) -> list[Stored]:
         if until is None:
-            return self._select(_STREAM, (stream, after_version))
-        return self._select(_STREAM_UNTIL, (stream, after_version, until))
+            return self._facts(_STREAM, stream, after_version)
+        return self._facts(_STREAM_UNTIL, stream, after_version, until)
 
     def read_many(self, streams: Iterable[str]) -> dict[str, list[Stored]]:
         names = list(dict.fromkeys(streams))
         found: dict[str, list[Stored]] = {}
         for start in range(0, len(names), _STREAMS_AT_ONCE):
-            rows = self._select(_MANY, (names[start : start + _STREAMS_AT_ONCE],))
+            rows = self._facts(_MANY, names[start : start + _STREAMS_AT_ONCE])
             for stream, facts in groupby(rows, key=lambda stored: stored.stream):
                 found[stream] = list(facts)
         return found
 
     def versions(self, streams: Iterable[str]) -> dict[str, int]:
         names = list(dict.fromkeys(streams))
-        return {stream: version or 0 for stream, version in self._sessions.fetch(_VERSIONS, (names,))}
+        return dict(self._sessions.ask(_VERSIONS, names, make=_pair))
 
     def read_log(self, after: int, limit: int, until: int | None = None) -> list[Stored]:
-        return self._select(_LOG, (after, _END if until is None else until, limit))
+        return self._facts(_LOG, after, _END if until is None else until, limit)
 
     def read_reference(self, after: int = 0, until: int | None = None) -> list[Stored]:
-        return self._select(_REFERENCE, (after, _END if until is None else until))
+        return self._facts(_REFERENCE, after, _END if until is None else until)
 
     def reference_head(self, until: int | None = None) -> int:
-        return self._number(_REFERENCE_HEAD, (_END if until is None else until,))
+        return self._number(_REFERENCE_HEAD, _END if until is None else until)
 
     def head(self) -> int:
         return self._number(_HEAD)
 
     def position_at(self, instant: datetime) -> int:
-        return self._number(_POSITION_AT, (microseconds(instant),))
+        return self._number(_POSITION_AT, microseconds(instant))
 
     def streams(self, category: str, after: str = "", limit: int = 1000) -> list[str]:
         first, end = max(after, f"{category}-"), f"{category}."
-        return [name for (name,) in self._sessions.fetch(_STREAMS, (first, end, end, limit))]
+        return self._sessions.ask(_STREAMS, first, end, limit, make=_only)
 
     def receipt(self, principal: str, key: str) -> KeyedReceipt | None:
-        rows = self._sessions.fetch(_RECEIPT, (principal, key))
-        return KeyedReceipt._make(rows[0]) if rows else None
+        found = self._sessions.ask(_RECEIPT, principal, key, make=KeyedReceipt._make)
+        return found[0] if found else None
 
     def wait(self, after: int, timeout: float) -> bool:
         self._listener.start()
@@ -221,8 +233,7 @@ class PostgresStore(PostgresApplicationRecorder):
         """Read the log as the library's notifications."""
         first = (start or 0) + (0 if inclusive_of_start else 1)
         last = _END if stop is None else stop
-        rows = self._select(_NOTIFICATIONS, (first, last, list(topics), list(topics), limit))
-        return list(map(notification_of, rows))
+        return list(map(notification_of, self._facts(_NOTIFICATIONS, first, last, topics, limit)))
 
     def max_notification_id(self) -> int | None:
         return self.head() or None
@@ -232,9 +243,17 @@ class PostgresStore(PostgresApplicationRecorder):
         self._listener.close()
         self._writer.close()
 
-    def _select(self, query: str, parameters: tuple[object, ...]) -> list[Stored]:
-        return list(map(Stored._make, self._sessions.fetch(query, parameters, binary=True)))
+    def _facts(self, query: Query, *values: object) -> list[Stored]:
+        return self._sessions.ask(query, *values, make=Stored._make)
 
-    def _number(self, query: str, parameters: tuple[object, ...] = ()) -> int:
-        rows = self._sessions.fetch(query, parameters)
-        return (rows[0][0] or 0) if rows else 0
+    def _number(self, query: Query, *values: object) -> int:
+        found = self._sessions.ask(query, *values, make=_only)
+        return (found[0] or 0) if found else 0
+
+
+def _only(row: Sequence[Any]) -> Any:
+    return row[0]
+
+
+def _pair(row: Sequence[Any]) -> tuple[str, int]:
+    return row[0], row[1]
