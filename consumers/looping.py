@@ -19,11 +19,18 @@ class Loop:
     What fails is logged and tried again, after pauses that double; `failing` names it until it succeeds.
     """
 
-    def __init__(self, name: str, step: Callable[[], int], wait: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], int],
+        wait: Callable[[], object],
+        longest_pause: float = _LONGEST_PAUSE_SECONDS,
+    ) -> None:
         self.name = name
         self.failing: str | None = None
         self._step = step
         self._wait = wait
+        self._longest_pause = longest_pause
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -49,6 +56,11 @@ class Loop:
         """Whether the thread is alive."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether a long step should come to its end."""
+        return self._stopping.is_set()
+
     def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
@@ -60,4 +72,4 @@ class Loop:
                 self.failing = f"{type(error).__name__}: {error}"
                 _log.exception("%s failed; trying again in %s s", self.name, pause)
                 self.pause(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                pause = min(2 * pause, self._longest_pause)

@@ -1,0 +1,200 @@
+"""
+One member of a Kafka consumer group: facts to a handler in batches, at least once.
+
+Offsets are committed after the handler has done its work, so a crash in between hands the same facts over again, and
+so does a partition that changes hands: handlers must be idempotent. The handler works in a thread of its own, while
+this one keeps up its membership however long that takes; what fails is tried again, with growing pauses, until it
+succeeds. A message that is no fact becomes a dead letter, once, and holds nothing up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from typing import Any, Protocol
+
+from kafka import KafkaConsumer, OffsetAndMetadata
+from kafka.errors import KafkaError
+
+from consumers.cloud_events import Malformed, fact, place
+from consumers.follow import Handle
+from consumers.looping import Loop
+from consumers.topics import brokers
+from ledger.codec import Unreadable, decode
+from ledger.event import Event, Recorded, name_of
+
+SESSION_MS = 6_000  # after which the partitions of a member that was killed go to others
+
+_HEARTBEAT_MS = 1_500
+_POLL_MS = 250
+_AT_ONCE = 500
+_CONNECT_MS = 5_000
+_ANSWER_MS = 10_000
+_COMMIT_MS = 5_000
+_AT_EASE_S = 1.0  # so long the handler may take before membership is kept up beside it
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class DeadLetters(Protocol):
+    """Where it is noted which messages could not be taken in."""
+
+    def put(self, topic: str, partition: int, offset: int, source: str, id: str, reason: str) -> None:  # noqa: A002
+        """Note a message by where it lies, durably; noting it again changes nothing."""
+
+
+class Member:
+    """
+    Follows *topics* as a member of *group*, and hands on the facts of the classes *about*.
+
+    A member that is named by *instance* takes up its partitions again when it is back within the session timeout,
+    without the others noticing; two members must never bear the same name.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        group: str,
+        topics: Sequence[str],
+        handle: Handle,
+        about: Iterable[type[Event]],
+        dead_letters: DeadLetters,
+        *,
+        instance: str | None = None,
+    ) -> None:
+        self.group = group
+        self._bootstrap = bootstrap
+        self._topics = list(topics)
+        self._handle = handle
+        self._about = frozenset(_any_version(name_of(cls)) for cls in about)
+        self._dead_letters = dead_letters
+        self._instance = instance
+        self._consumer: Any = None
+        self._early: dict[Any, list[Any]] = {}
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-handler")
+        self.loop = Loop(group, self.step, lambda: None, _LONGEST_PAUSE_S)
+
+    def step(self) -> int:
+        """Handle the next batch of messages and commit their offsets; return how many they were."""
+        try:
+            return self._step()
+        except KafkaError:
+            self._leave()  # whatever state it is in: join anew
+            raise
+
+    def close(self) -> None:
+        """Stop after the batch at hand, and leave the group, so that others take over at once."""
+        self.loop.stop()
+        self._leave()
+        self._worker.shutdown()
+
+    def _step(self) -> int:
+        consumer = self._joined()
+        polled, self._early = self._early, {}
+        if not polled:
+            polled = consumer.poll(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
+        if not polled or not self._done(lambda: self._take_in(polled)):
+            return 0
+        consumer.resume(*consumer.paused())
+        self._commit({where: messages[-1].offset + 1 for where, messages in polled.items()})
+        return sum(map(len, polled.values()))
+
+    def _take_in(self, polled: dict[Any, list[Any]]) -> None:
+        facts: list[Recorded] = []
+        for messages in polled.values():
+            for message in messages:
+                try:
+                    stored = fact(message)
+                    if _any_version(stored.name) in self._about:
+                        facts.append(decode(stored))
+                except (Malformed, Unreadable) as error:
+                    source, ident = place(message)
+                    reason = str(error) if isinstance(error, Malformed) else "the value cannot be read as its ce_type"
+                    self._dead_letters.put(message.topic, message.partition, message.offset, source, ident, reason)
+        if facts:
+            facts.sort(key=lambda recorded: recorded.position)
+            self._handle(facts)
+
+    def _done(self, work: Callable[[], None]) -> bool:
+        """Do *work* until it succeeds, keeping up the membership meanwhile; False when told to stop before that."""
+        pause = _FIRST_PAUSE_S
+        while True:
+            error = self._attend(self._worker.submit(_outcome, work))
+            if error is None:
+                self.loop.failing = None
+                return True
+            self.loop.failing = f"{type(error).__name__}: {error}"
+            _log.warning("%s failed; trying again in %s s", self.group, pause, exc_info=error)
+            self._keep_up_membership(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+            if self.loop.stopping:
+                return False
+
+    def _attend(self, working: Future[Exception | None]) -> Exception | None:
+        try:
+            return working.result(_AT_EASE_S)
+        except NotYet:
+            while not working.done():
+                self._keep_up_membership(0.1)
+            return working.result()
+
+    def _keep_up_membership(self, seconds: float) -> None:
+        """Poll without asking for more; what comes all the same, of partitions just assigned, is kept for later."""
+        self._consumer.pause(*self._consumer.assignment())
+        for where, messages in self._consumer.poll(timeout_ms=int(seconds * 1000)).items():
+            self._early.setdefault(where, []).extend(messages)
+
+    def _commit(self, offsets: dict[Any, int]) -> None:
+        """Commit, except for partitions that were taken away meanwhile: whoever has them goes on from its own."""
+        assigned = self._consumer.assignment()
+        ours = {where: OffsetAndMetadata(offset, "", -1) for where, offset in offsets.items() if where in assigned}
+        if ours:
+            try:
+                self._consumer.commit(ours, timeout_ms=_COMMIT_MS)
+            except KafkaError as error:
+                _log.warning("%s: offsets were not committed, facts will come again: %s", self.group, error)
+
+    def _joined(self) -> Any:
+        if self._consumer is None:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=brokers(self._bootstrap),
+                group_id=self.group,
+                group_instance_id=self._instance,
+                client_id=f"{self.group}-{self._instance or 'member'}",
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=SESSION_MS,
+                heartbeat_interval_ms=_HEARTBEAT_MS,
+                bootstrap_timeout_ms=_CONNECT_MS,
+                request_timeout_ms=_ANSWER_MS,
+                reconnect_backoff_max_ms=1_000,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+            self._consumer.subscribe(self._topics)
+        return self._consumer
+
+    def _leave(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        self._early = {}
+        if consumer is not None:
+            try:
+                consumer.close(autocommit=False, timeout_ms=_COMMIT_MS)
+            except KafkaError as error:
+                _log.warning("%s did not leave its group properly: %s", self.group, error)
+
+
+def _outcome(work: Callable[[], None]) -> Exception | None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 -- a consumer outlives whatever fails
+        return error
+    return None
+
+
+def _any_version(name: str) -> str:
+    return name.rpartition(".v")[0]

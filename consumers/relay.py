@@ -1,0 +1,148 @@
+"""
+The relay: every fact of the log to Kafka, at least once, those of one learner in their order.
+
+The log is the outbox: facts are read after the saved position, sent, seen to have arrived, and only then is the
+position saved. A crash in between sends the same facts again, under the same `ce_id`; so may a relay whose turn has
+just gone to another. However that falls out, when a fact is in a partition for the first time, so are all before it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from consumers.cloud_events import Outgoing, message
+from consumers.looping import Loop
+from consumers.positions import Positions
+from consumers.producing import Sending
+from consumers.topics import Topics
+from consumers.turn import Turn
+from ledger.store import Store, Stored
+
+NAME = "relay"
+
+_BATCH = 4_000
+_BATCH_BYTES = 16 * 1024 * 1024
+_WAIT_S = 0.25
+_AWAY_S = 5.0
+_LONGEST_PAUSE_S = 0.5  # brokers that are back are to be noticed
+_LEARNER = "learner-"
+
+_log = logging.getLogger(__name__)
+
+
+class TurnLost(Exception):
+    """Another relay may be at work; what was under way is sent again by whoever has the turn."""
+
+
+Publish = Callable[[list[Stored]], Iterable[Outgoing]]
+
+
+def facts(topics: Topics) -> Publish:
+    """Return what the relay publishes of a batch: every fact, learners' apart from all others."""
+    events, definitions = topics.events, topics.definitions
+    return lambda batch: (
+        message(stored, events if stored.stream.startswith(_LEARNER) else definitions) for stored in batch
+    )
+
+
+class Relay:
+    """Follows the log of *store* and hands to Kafka what *publish* makes of its facts, while it is its turn."""
+
+    def __init__(
+        self, name: str, store: Store, positions: Positions, bootstrap: str, turn: Turn, publish: Publish
+    ) -> None:
+        self.name = name
+        self._store = store
+        self._positions = positions
+        self._turn = turn
+        self._publish = publish
+        self._sending = Sending(bootstrap, f"ledger-{name}")
+        self._sent = self._saved = 0
+        self.loop = Loop(name, self.step, self._wait, _LONGEST_PAUSE_S)
+
+    @property
+    def position(self) -> int:
+        """The position up to which every fact has arrived."""
+        return self._positions.of(self.name)
+
+    def step(self) -> int:
+        """
+        Send the next facts; return how many, 0 also while another has the turn.
+
+        While behind, one batch is sent while the one before it arrives; at the head it is waited for.
+        Whatever fails, the next step goes on after the saved position.
+        """
+        try:
+            return self._step()
+        except BaseException:
+            self._sending.abandon()
+            raise
+
+    def catch_up(self) -> int:
+        """Send every fact there is; return the position."""
+        while self.step():
+            pass
+        return self.position
+
+    def close(self) -> None:
+        """Stop, and let another relay have the turn; what is under way is sent again by it."""
+        self.loop.stop()
+        self._sending.abandon()
+        self._turn.over()
+
+    def _step(self) -> int:
+        if not self._turn.mine():
+            self._sending.abandon()
+            return 0
+        if not self._sending.under_way:
+            self._sent = self.position
+        read = self._store.read_log(self._sent, _BATCH)
+        if not read and self._sent > self._store.head():
+            # An older copy of the log was put back: what was followed is no more.
+            self._positions.start_over()
+            self._sent = self._saved = 0
+            read = self._store.read_log(0, _BATCH)
+        batch = _up_to(read, _BATCH_BYTES)
+        if batch:
+            self._sent = batch[-1].position
+            self._sending.hand_over(self._publish(batch), self._sent)
+        if self._sending.under_way:
+            self._see_it_arrive(leave=1 if len(batch) == _BATCH or len(batch) < len(read) else 0)
+        return len(batch)
+
+    def _see_it_arrive(self, leave: int) -> None:
+        """Wait until no more than *leave* batches are under way, for as long as it takes, and save the position."""
+        since = time.monotonic()
+        while not self._sending.wait(_WAIT_S, leave):
+            if self.loop.stopping:
+                self._sending.abandon()
+                return
+            self._see_whose_turn_it_is()
+            if self.loop.failing is None and time.monotonic() - since > _AWAY_S:
+                self.loop.failing = "Kafka does not take in what was sent; waiting"
+                _log.warning("Kafka does not take in what was sent after position %s; waiting", self.position)
+        self._see_whose_turn_it_is()
+        if self._sending.arrived > self._saved:
+            self._saved = self._sending.arrived
+            self._positions.save(self.name, self._saved)
+
+    def _see_whose_turn_it_is(self) -> None:
+        if not self._turn.mine():
+            raise TurnLost("another relay may have begun")
+
+    def _wait(self) -> None:
+        if self._turn.mine():
+            self._store.wait(self._sent, _WAIT_S)
+        else:
+            self.loop.pause(_WAIT_S)
+
+
+def _up_to(batch: list[Stored], size: int) -> list[Stored]:
+    """Return as many facts of *batch* as *size* bytes hold, one at least."""
+    for number, stored in enumerate(batch):
+        size -= len(stored.body)
+        if size < 0:
+            return batch[: number + 1]
+    return batch
