@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
+from ledger.migrations import ROLE
 from ledger.postgres import PATIENCE_S, Session, lost, marked, sentence
 from ledger.store import StoreUnavailable
 from projections.connection import Target, without_nul
@@ -139,6 +140,9 @@ def available(session: Session, seconds: float = PATIENCE_S) -> Iterator[None]:
 
 def unavailable(error: psycopg.Error) -> StoreUnavailable:
     """Return what to raise in the place of an error of the driver's."""
+    if isinstance(error, errors.InsufficientPrivilege):
+        what = f"let it be a member of {ROLE}, and grant that CREATE on the database"
+        return StoreUnavailable(f"this database role may not keep views ({sentence(error)}); {what}")
     return StoreUnavailable(f"the views cannot be used: {sentence(error)}")
 
 

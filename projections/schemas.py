@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -35,6 +35,7 @@ _TURN_S = 300.0
 _TURN_POLL_S = 0.1
 _LONG_S = 24 * 3600.0
 _TRIES = 3
+Answer = TypeVar("Answer")
 _FAMILY = re.compile(r"[a-z][a-z0-9]{0,30}")
 
 
@@ -47,7 +48,8 @@ class Schemas:
             raise ValueError(msg)
         self._url = url
         self._family = family
-        self._mine = f"{family}.current WHERE fingerprint = '{fingerprint()}'"
+        self._made_by = fingerprint()
+        self._mine = f"{family}.current WHERE fingerprint = '{self._made_by}'"
         # In one round trip: the schema is looked up in the very snapshot that is then read from.
         self._begin = (
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog;"
@@ -58,8 +60,7 @@ class Schemas:
         self._listener = Listener(url, family)
 
     def current(self) -> str | None:
-        with self._sessions.using() as session:
-            return _current(session, self._mine)
+        return self._again(lambda session: _current(session, self._mine))
 
     @contextmanager
     def building(self) -> Iterator[None]:
@@ -79,11 +80,7 @@ class Schemas:
             session.close()
 
     def fresh(self) -> str:
-        with self._sessions.using(_LONG_S) as session:
-            for schema in self._unused(session):
-                self._drop(session, schema)
-            (number,) = ran(session, f"SELECT nextval('{self._family}.editions')")
-            return f"{self._family}_{number}"
+        return self._again(self._fresh, _LONG_S)
 
     def draft(self, edition: str) -> Writer:
         session = self._connect("building views")
@@ -92,7 +89,7 @@ class Schemas:
                 ran(
                     session,
                     f"BEGIN; {_schema_made(session, edition)} {ddl(making())}"
-                    f"INSERT INTO standing VALUES (0, '{fingerprint()}', 0); COMMIT",
+                    f"INSERT INTO standing VALUES (0, '{self._made_by}', 0); COMMIT",
                 )
         except BaseException:
             session.close()
@@ -110,8 +107,7 @@ class Schemas:
         return SchemaWriter(draft.session, edition, notify=self._family)
 
     def discard(self, edition: str) -> None:
-        with self._sessions.using() as session:
-            self._drop(session, edition)
+        self._again(lambda session: self._drop(session, edition))
 
     def writer(self, edition: str) -> Writer | None:
         session = self._connect("projecting")
@@ -123,7 +119,7 @@ class Schemas:
         except BaseException:
             session.close()
             raise
-        if found is not None and found[0] == fingerprint():
+        if found is not None and found[0] == self._made_by:
             return SchemaWriter(session, edition, notify=self._family)
         session.close()
         return None
@@ -147,7 +143,7 @@ class Schemas:
                 number = edition.rpartition("_")[2]
                 ran(
                     session,
-                    f"INSERT INTO {self._family}.current VALUES ('{fingerprint()}', {number})"
+                    f"INSERT INTO {self._family}.current VALUES ('{self._made_by}', {number})"
                     " ON CONFLICT (fingerprint) DO UPDATE SET edition = excluded.edition",
                 )
                 if old is not None:
@@ -185,6 +181,21 @@ class Schemas:
                     return session, use.pop_all()
         raise ViewsMissing
 
+    def _again(self, ask: Callable[[Session], Answer], seconds: float | None = None) -> Answer:
+        """Ask what may be asked twice: a session that was idle may turn out to be lost."""
+        try:
+            with self._sessions.using(seconds) as session:
+                return ask(session)
+        except Lost:
+            with self._sessions.using(seconds) as session:
+                return ask(session)
+
+    def _fresh(self, session: Session) -> str:
+        for schema in self._unused(session):
+            self._drop(session, schema)
+        (number,) = ran(session, f"SELECT nextval('{self._family}.editions')")
+        return f"{self._family}_{number}"
+
     def _connect(self, purpose: str) -> Session:
         self._sessions.check_open()
         return connect(self._url, purpose=purpose)
@@ -208,7 +219,7 @@ class Schemas:
         kept = set()
         for number, made_by in used:
             schema = f"{self._family}_{number}"
-            if made_by == fingerprint() or self._position(session, schema) >= ours:
+            if made_by == self._made_by or self._position(session, schema) >= ours:
                 kept.add(schema)
         found = session.connection.execute(
             "SELECT nspname::text FROM pg_namespace WHERE nspname ~ %s", (f"^{self._family}_[0-9]+$",)

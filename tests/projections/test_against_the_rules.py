@@ -28,7 +28,7 @@ LEARNERS = ("lrn_lee", "lrn_mo", "lrn_nia")
 @given(seed=st.integers(0, 10**6))
 def test_views_agree_with_the_rules(tmp_path_factory: pytest.TempPathFactory, place: str | None, seed: int) -> None:
     with closing(College(tmp_path_factory.mktemp("college"), place)) as college:
-        live_through(college, seed, steps=150)
+        live_through(college, seed, steps=150 if place is None else 60)
         _assert_views_agree(college)
 
 

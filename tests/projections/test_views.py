@@ -34,7 +34,7 @@ def test_rebuilt_views_are_the_same_as_those_that_followed_in_any_batches(
     tmp_path_factory: pytest.TempPathFactory, place: str | None, seed: int, batches: random.Random
 ) -> None:
     with closing(College(tmp_path_factory.mktemp("college"), place)) as college:
-        live_through(college, seed, steps=120)
+        live_through(college, seed, steps=120 if place is None else 40)  # a round trip is no function call
         store = college.ledger.store
         one_by_one, in_batches, rebuilt = college.views("one"), college.views("batches"), college.views("rebuilt")
         in_files = views.Views(college.directory / "files")
