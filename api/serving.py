@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from waitress import create_server
 
 from api.app import create_app
+from consumers.following import Following
 from consumers.run import Followers
 from ledger import Ledger
 from ledger.settings import UnusableSettings
@@ -34,14 +35,21 @@ def only_loopback(host: str) -> None:
 
 
 def serve(
-    ledger: Ledger, views: Views, followers: Followers, host: str, port: int, listening: Callable[[str], Any]
+    ledger: Ledger,
+    views: Views,
+    followers: Followers,
+    host: str,
+    port: int,
+    listening: Callable[[str], Any],
+    threads: int = THREADS,
+    following: Following | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; *listening* is told the address once requests are taken."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    app = create_app(ledger, views, followers)
+    app = create_app(ledger, views, followers, following)
     try:
         server = create_server(
-            app, host=host, port=port, threads=THREADS, connection_limit=_CONNECTIONS_MOST, ident=None
+            app, host=host, port=port, threads=threads, connection_limit=_CONNECTIONS_MOST, ident=None
         )
     except OSError as error:
         msg = f"port {port} of {host} cannot be had: {error.strerror}"

@@ -21,12 +21,14 @@ _WAIT_SECONDS = 0.25
 
 
 class Projector:
-    """Keeps the views up with the log."""
+    """Keeps the views up with the log; rebuilt first where an older copy of the log was put back."""
 
     def __init__(self, ledger: Ledger, views: Views) -> None:
         self._store = ledger.store
         self._views = views
         self._projected = 0
+        if views.position() > ledger.store.head():
+            views.rebuild(ledger.store)
         self.loop = Loop("project", self.step, lambda: self._store.wait(self._projected, _WAIT_SECONDS))
 
     def step(self) -> int:
@@ -58,12 +60,20 @@ class Followers:
             (*ABOUT_A_LEARNER, *ABOUT_A_STACK, *ABOUT_AN_ACHIEVEMENT),
         )
         self.scheduler = Scheduler(ledger, views, settler, self._positions)
-        self._loops = (Projector(ledger, views).loop, self.settling.loop, self.scheduler.loop) if settles else ()
-        self._start_over_after_a_restore()
+        self._loops: tuple[Loop, ...] = ()
+        if settles:
+            if self.settling.position > ledger.store.head():  # what was followed is no more
+                self._positions.start_over()
+            self._loops = (Projector(ledger, views).loop, self.settling.loop, self.scheduler.loop)
+
+    def positions(self) -> dict[str, int]:
+        """Return what each follower that keeps a position has handled, of this process or another."""
+        return self._positions.all()
 
     def start(self) -> None:
         """Catch up, then follow in threads."""
-        self._views.catch_up(self._ledger.store)
+        if self._loops:
+            self._views.catch_up(self._ledger.store)
         for loop in self._loops:
             loop.start()
 
@@ -94,11 +104,3 @@ class Followers:
             if not self.scheduler.act() and self.settling.position >= self._ledger.store.head():
                 break
         return self._views.catch_up(self._ledger.store, progress)
-
-    def _start_over_after_a_restore(self) -> None:
-        """Where an older copy of the log was put back, what was followed is no more: follow from the first fact."""
-        head = self._ledger.store.head()
-        if self.settling.position > head:
-            self._positions.start_over()
-        if self._views.position() > head:
-            self._views.rebuild(self._ledger.store)

@@ -7,7 +7,7 @@ What was lost or restored from another time is refused here, before anything new
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,17 +34,25 @@ def exists(settings: Settings) -> bool:
     """Whether there is a ledger; StoreUnavailable where something else is, or nobody can tell."""
     if isinstance(settings.database, Path):
         return holds_ledger(settings.database)
-    from ledger.migrations import migrated  # noqa: PLC0415  the embedded ledger starts without PostgreSQL's driver
+    from ledger.migrations import status  # noqa: PLC0415  the embedded ledger starts without PostgreSQL's driver
+    from ledger.postgres import NoDatabase  # noqa: PLC0415
 
-    return migrated(settings.database)
+    try:
+        return status(settings.database.log).version > 0
+    except NoDatabase:
+        return False
 
 
 def opened(settings: Settings, *, create: bool) -> Parts:
     """Open the parts; with *create*, make them where there are none. StoreUnavailable where something is missing."""
     new = create and not exists(settings)
-    parts = _in_files if isinstance(settings.database, Path) else _in_postgres
     with ExitStack() as undo:
-        found = parts(settings, new, undo)
+        if isinstance(settings.database, Path):
+            found = _in_files(settings, new, undo)
+        else:
+            if new:
+                _make_databases(settings.database)
+            found = _in_postgres(settings, settings.database, create, undo)
         _refuse_older_keys(found, _where(settings, "keys"))
         _refuse_older_accounts(found, _where(settings, "identities"))
         undo.pop_all()
@@ -74,21 +82,28 @@ def _in_files(settings: Settings, new: bool, undo: ExitStack) -> Parts:
     return Parts(undo.enter_context(closing(SQLiteStore.open(settings.file, create=new))), keys, identities)
 
 
-def _in_postgres(settings: Settings, new: bool, undo: ExitStack) -> Parts:
-    from ledger.migrations import migrate  # noqa: PLC0415
+def _in_postgres(settings: Settings, urls: PostgresUrls, create: bool, undo: ExitStack) -> Parts:
     from ledger.postgres import PostgresDatabase  # noqa: PLC0415
     from ledger.postgres_store import PostgresStore  # noqa: PLC0415
 
-    urls = settings.database
-    assert isinstance(urls, PostgresUrls)
-    kek = settings.key_encryption_key(create=new)
-    if new:
-        migrate(urls)
     store = undo.enter_context(closing(PostgresStore.open(urls.log)))
-    keys = undo.enter_context(closing(LearnerKeys(PostgresDatabase(urls.private), kek)))
-    if new and store.head() == 0 and not keys.unused():
-        _refuse_lost_log(shown(urls.log), shown(urls.private))
+    private = undo.enter_context(closing(PostgresDatabase(urls.private)))
+    # A key-encryption key is made only while nothing was ever wrapped with another.
+    unused = create and not private.fetch("SELECT 1 FROM about LIMIT 1")
+    keys = undo.enter_context(closing(LearnerKeys(private, settings.key_encryption_key(create=unused))))
     return Parts(store, keys, undo.enter_context(closing(Identities(PostgresDatabase(urls.private)))))
+
+
+def _make_databases(urls: PostgresUrls) -> None:
+    from ledger.migrations import migrate, status  # noqa: PLC0415
+    from ledger.postgres import NoDatabase, PostgresDatabase  # noqa: PLC0415
+
+    with suppress(NoDatabase):
+        if status(urls.private, "private").version:
+            with closing(PostgresDatabase(urls.private)) as database:
+                if database.fetch("SELECT 1 FROM data_keys LIMIT 1"):
+                    _refuse_lost_log(shown(urls.log), shown(urls.private))
+    migrate(urls)
 
 
 def _where(settings: Settings, part: str) -> str:

@@ -145,6 +145,12 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
 
 
+def owned_by(url: str, owner: str) -> str:
+    """Return *url* as the user and the host of *owner* reach it: the same database."""
+    theirs, ours = _split(url, "LEDGER_DATABASE_URL"), _split(owner, "LEDGER_OWNER_URL")
+    return urlunsplit(ours._replace(path=theirs.path))
+
+
 def _postgres(url: str, environment: Mapping[str, str]) -> PostgresUrls:
     """Read *url*; the private one of the environment belongs to the environment's log, not to another."""
     parts = _split(url, "LEDGER_DATABASE_URL")

@@ -36,6 +36,18 @@ def pytest_report_header() -> list[str]:
     return [f"postgresql: {chosen.postgres()}", f"kafka: {chosen.kafka()}"]
 
 
+@pytest.fixture(autouse=True)
+def _places() -> Iterator[None]:
+    """Drop the databases of the ledgers that a test made."""
+    if os.environ.get("LEDGER_TEST_ENGINE", "sqlite") == "sqlite":
+        yield
+        return
+    from tests import places
+
+    with places.left_as_found():
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Give the PostgreSQL that this process's tests share. Whoever stops or kills it starts it again."""

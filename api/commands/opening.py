@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +12,13 @@ from typing import Literal
 from api.commands.faults import Unusable
 from api.commands.options import database
 from api.commands.progress import Progress, progress
+from consumers.following import Following
 from consumers.positions import Positions
 from consumers.run import Followers
 from ledger import Ledger
 from ledger.opening import exists
 from ledger.settings import PostgresUrls, Settings
+from projections.connection import Connection
 from projections.views import Views
 
 
@@ -28,6 +29,7 @@ class Opened:
     ledger: Ledger
     views: Views
     followers: Followers
+    following: Following
 
     def follow(self) -> int:
         """Record all that follows from what stands there, let the views catch up, and return their position."""
@@ -44,7 +46,7 @@ class Opened:
         return told
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """Yield a connection to views that hold everything recorded so far."""
         self.follow()
         with self.views.reading() as connection:
@@ -62,12 +64,14 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
     gc.set_threshold(50_000, 20, 50)
     ledger = Ledger.open(settings, create=create)
     try:
-        views = Views(settings.views)
+        views = Views.of_ledger(settings)
         try:
             followers = Followers(ledger, views, Positions.of_ledger(settings), settles=settings.kafka is None)
+            following = Following.of_ledger(settings, ledger.store, views, followers.positions, ledger.now)
             try:
-                yield Opened(ledger, views, followers)
+                yield Opened(ledger, views, followers, following)
             finally:
+                following.close()
                 followers.close()
         finally:
             views.close()

@@ -17,21 +17,28 @@ _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any that is free."
 )
+@click.option("--threads", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests answered at once.")
+@click.option("--published-on-loopback", is_flag=True, help="HOST is within a container, published on loopback alone.")
 @database_option
-def serve_(host: str, port: int) -> None:
-    """Serve the HTTP API until interrupted."""
+def serve_(host: str, port: int, threads: int, published_on_loopback: bool) -> None:
+    """Serve the HTTP API until interrupted; where LEDGER_KAFKA is set, what follows is left to `ledger run`."""
     from datetime import timedelta
 
     from api.commands.opening import opened
     from api.keys import create_key
     from api.serving import only_loopback, serve
 
-    only_loopback(host)
+    if not published_on_loopback:
+        only_loopback(host)
     with opened() as at:
         if not at.ledger.identities.keys():
             made = create_key(at.ledger, "operator", "operator", expires=at.ledger.now() + timedelta(days=1))
             click.echo(f"A key to begin with, shown this once, good for a day: {made.key} (operator)", err=True)
-        serve(at.ledger, at.views, at.followers, host, port, lambda address: click.echo(f"Listening on {address}"))
+
+        def listening(address: str) -> None:
+            click.echo(f"Listening on {address}")
+
+        serve(at.ledger, at.views, at.followers, host, port, listening, threads, at.following)
 
 
 @click.command("demo")

@@ -19,8 +19,8 @@ from consumers.run import Followers
 from ledger.application import Ledger
 from ledger.event import Actor
 from ledger.people import GrantRole, RegisterPerson
-from ledger.settings import Settings
 from projections.views import Views
+from tests.places import ENGINE, POSTGRESQL, settings_in
 
 ADMINISTRATION = Actor(id="local", role="operator", client="test")
 CHECK = {
@@ -75,9 +75,9 @@ class Service:
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
-        settings = Settings.from_environment({}, database=str(directory / "ledger.db"))
+        settings = settings_in(directory)
         self.ledger = Ledger.open(settings, create=True, clock=self.clock)
-        self.views = Views(settings.views)
+        self.views = Views.of_ledger(settings)
         self.followers = Followers(self.ledger, self.views, Positions.of_ledger(settings))
         self.followers.catch_up()
         self.app = create_app(self.ledger, self.views, self.followers)
@@ -156,7 +156,8 @@ def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def service(new_ledger: Path, tmp_path: Path) -> Iterator[Service]:
     """Return the service over a new ledger."""
-    shutil.copytree(new_ledger, tmp_path, dirs_exist_ok=True)
+    if ENGINE != POSTGRESQL:
+        shutil.copytree(new_ledger, tmp_path, dirs_exist_ok=True)
     made = Service(tmp_path)
     yield made
     made.close()

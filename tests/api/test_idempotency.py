@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ledger import ids
 from ledger.application import Ledger
-from ledger.settings import Settings
 from tests.api.conftest import Service
+from tests.places import settings_in
 
 EVIDENCE = {"achievement_id": "mig", "declaration": True, "narrative": "My first bead."}
 
@@ -52,7 +52,7 @@ def test_what_a_key_brings_into_being_cannot_be_known_from_the_key(service: Serv
     learner = service.learner()
     path = f"/learners/{learner.account}/evidence"
     found = learner.post(path, EVIDENCE, key="k-1").get_json()["id"]
-    settings = Settings.from_environment({}, database=str(tmp_path / "other" / "ledger.db"))
+    settings = settings_in(tmp_path / "other")
     elsewhere = Ledger.open(settings, create=True)
     named = f"evd\x1f{learner.account}\x1fk-1".encode()
 

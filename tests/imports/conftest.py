@@ -9,13 +9,13 @@ import pytest
 
 from api.imports.catalogue import import_catalogue
 from ledger.application import Ledger
-from ledger.settings import Settings
 from tests.imports import files
+from tests.places import settings_in
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.open(Settings(database=tmp_path / "ledger.db"), create=True)
+    ledger = Ledger.open(settings_in(tmp_path), create=True)
     yield ledger
     ledger.close()
 

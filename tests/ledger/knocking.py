@@ -11,12 +11,11 @@ from ledger.decider import Command, Decider, Setting
 from ledger.errors import AlreadyRecorded
 from ledger.event import Actor, Event
 from ledger.events import EvidenceWithdrawn, LearnerRegistered, PersonRegistered
-from ledger.identities import Identities
-from ledger.keys import LearnerKeys
 from ledger.learners.commands import RegisterLearner
+from ledger.opening import opened
 from ledger.private import Private
 from ledger.rules import Rules
-from ledger.sqlite_store import SQLiteStore
+from tests.places import settings_in
 
 ANA = Actor(id="per_ana", role="registrar", client="test")
 BEN = Actor(id="per_ben", role="registrar", client="test")
@@ -78,7 +77,5 @@ RULES: Mapping[type[Command], Rules] = {Knock: knocking, RegisterLearner: knocki
 
 
 def door(directory: Path, clock: Callable[[], datetime] = utc_now) -> Ledger:
-    """Open a ledger in *directory*; several may be open on the same files, as in several processes."""
-    store = SQLiteStore.open(directory / "ledger.db", create=True)
-    keys = LearnerKeys.in_file(directory / "keys.db", bytes(32))
-    return Ledger(store, keys, Identities.in_file(directory / "identities.db"), clock, RULES)
+    """Open a ledger in *directory*; several may be open on the same place, as in several processes."""
+    return Ledger(*opened(settings_in(directory), create=True), clock, RULES)

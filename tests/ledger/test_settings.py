@@ -85,7 +85,7 @@ def test_brokers_without_a_host_and_a_port_are_refused(text: str) -> None:
 def test_brokers_and_the_systems_that_may_send_commands_are_listed_with_commas() -> None:
     settings = Settings.from_environment({"LEDGER_KAFKA": "a:9092, b:9093", "LEDGER_INTAKE_SOURCES": "lms, ,exams"})
 
-    assert ("a:9092,b:9093", {"lms", "exams"}) == (settings.kafka, settings.intake_sources)
+    assert ("a:9092,b:9093", frozenset({"lms", "exams"})) == (settings.kafka, settings.intake_sources)
 
 
 def test_a_ledger_in_postgresql_asks_for_its_key_encryption_key(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ key and without. Followers run after every step unless they have fallen behind; 
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from ledger.events import AwardQueued
 from ledger.learners import commands as c
 from ledger.private import Private
 from ledger.receipt import Receipt
+from tests import places
 from tests.simulation import college as col
 from tests.simulation.agreement import agree, sound, what_waits
 from tests.simulation.college import ACTOR, REGISTRAR, Clock, College, days
@@ -54,7 +54,7 @@ class Asking(RuleBasedStateMachine):
                     sound(self.college, self.directory / "again")
             finally:
                 self.college.close()
-                shutil.rmtree(self.directory)
+                places.drop(self.directory)
 
     def ask(self, command: c.LearnerCommand, deed: Callable[..., None], *about: Any, tick: timedelta = SECOND) -> bool:
         """Ask the model, then the ledger; whatever they say must be the same. Return whether it was allowed."""

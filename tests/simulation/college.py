@@ -10,7 +10,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -26,9 +26,9 @@ from ledger.event import Actor
 from ledger.events import Role
 from ledger.learners.commands import RegisterLearner
 from ledger.people import GrantRole, RegisterPerson
-from ledger.settings import Settings
 from ledger.stacks import ActivateStack, ApproveStack, DraftStack, ReviseStack
 from projections.views import Views
+from tests import places
 from tests.examples import CHECK
 from tests.simulation.stacking import Stack
 from tests.simulation.things import Micro
@@ -83,7 +83,7 @@ def loss(
 def founded() -> Path:
     """Return a directory with a college that has just begun, to be copied."""
     directory = Path(tempfile.mkdtemp(dir=quick_disk()))
-    atexit.register(shutil.rmtree, directory)
+    atexit.register(places.drop, directory)
     college = College(directory, Clock(), create=True)
     college.found()
     college.followers.catch_up()
@@ -115,13 +115,13 @@ class College:
     """A ledger in a directory with its followers; both can be lost at any moment and opened again."""
 
     def __init__(self, directory: Path, clock: Clock, *, create: bool = False) -> None:
-        self.settings = Settings.from_environment({}, database=str(directory / "ledger.db"))
+        self.settings = places.settings_in(directory)
         self.clock = clock
         self.open(create=create)
 
     def open(self, *, create: bool = False) -> None:
         self.ledger = Ledger.open(self.settings, create=create, clock=self.clock)
-        self.views = Views(self.settings.views)
+        self.views = Views.of_ledger(self.settings)
         self.followers = Followers(self.ledger, self.views, Positions.of_ledger(self.settings))
 
     def close(self) -> None:
@@ -132,11 +132,14 @@ class College:
     def crash(self, *, losing_positions: bool, losing_views: bool) -> None:
         """Lose whatever is in memory, and of the files those that are rebuildable."""
         self.close()
-        if losing_positions:
+        if losing_positions and isinstance(self.settings.database, Path):
             for file in self.settings.followers.parent.glob(f"{self.settings.followers.name}*"):
                 file.unlink()
+        elif losing_positions:
+            with closing(Positions.of_ledger(self.settings)) as positions:
+                positions.start_over()
         if losing_views:
-            shutil.rmtree(self.settings.views, ignore_errors=True)
+            places.lose_views(self.settings)
         self.open()
 
     def do(self, *commands: Command) -> None:

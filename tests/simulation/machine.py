@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from datetime import timedelta
 from itertools import count
@@ -15,6 +14,7 @@ from hypothesis.stateful import initialize, precondition, rule
 from ledger.ids import derived
 from ledger.learners import commands as c
 from ledger.private import Private
+from tests import places
 from tests.simulation import college as col
 from tests.simulation.asking import NOW, SECOND, Asking, judgement_of, pick
 from tests.simulation.college import LEARNERS, REGISTRAR, College, days
@@ -36,7 +36,7 @@ class WholeLedger(Asking):
     @initialize(one=BEFORE, two=BEFORE)
     def a_college_with_learners_who_hold_something(self, one: str, two: str) -> None:
         self.directory = Path(tempfile.mkdtemp(dir=col.quick_disk()))
-        shutil.copytree(col.founded(), self.directory, dirs_exist_ok=True)
+        places.copy(col.founded(), self.directory)
         self.clock = col.Clock()
         self.college = College(self.directory, self.clock)
         self.micros, self.stacks = col.programme()

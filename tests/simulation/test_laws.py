@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from projections.progress import progress
 from projections.totals import statistics
 from projections.transcript import transcript
 from projections.views import Views
+from tests.places import environment
 from tests.projections.college import College as Chances
 from tests.projections.college import live_through
 from tests.simulation.college import ACTOR, LEARNERS, Clock, College, days
@@ -145,8 +147,12 @@ def test_writers_and_settlers_in_threads_neither_lose_nor_double_anything(colleg
 
 def test_writers_in_processes_neither_lose_nor_double_anything(college: College) -> None:
     learner = LEARNERS[0]
-    command = [sys.executable, "-m", "tests.simulation.writing", str(college.settings.file), learner]
-    writers = [subprocess.Popen([*command, f"{number // 2}"], stdout=subprocess.PIPE, text=True) for number in range(4)]
+    command = [sys.executable, "-m", "tests.simulation.writing", learner]
+    env = os.environ | environment(college.settings)
+    writers = [
+        subprocess.Popen([*command, f"{number // 2}"], stdout=subprocess.PIPE, text=True, env=env)
+        for number in range(4)
+    ]
     written = [json.loads(one.communicate(timeout=60)[0]) for one in writers]
 
     assert [0] * 4 == [one.returncode for one in writers]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 from ledger.application import Ledger
 from ledger.learners import commands as c
@@ -37,7 +36,7 @@ def write(ledger: Ledger, learner: str, name: str, micro: str) -> str:
 
 
 if __name__ == "__main__":
-    _, database, learner, mine = sys.argv
-    ledger = Ledger.open(Settings.from_environment({}, database=str(Path(database))))
+    _, learner, mine = sys.argv
+    ledger = Ledger.open(Settings.from_environment())
     print(json.dumps([write(ledger, learner, f"{mine}-{number}", "abcde"[number % 5]) for number in range(10)]))
     ledger.close()
