@@ -158,6 +158,10 @@ class Files:
         else:
             self._readers.append((edition, connection))
 
+    def position(self) -> int:
+        with self.reading() as connection:
+            return int(connection.execute("SELECT position FROM standing").fetchone()[0])
+
     def watch(self, moved: Callable[[], None]) -> float:
         del moved  # another process cannot signal: look often
         return _POLL_SECONDS

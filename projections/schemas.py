@@ -15,27 +15,23 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
-import psycopg
 from psycopg import errors
 
 from ledger.migrations import ROLE
-from ledger.postgres import Lost, Session, Sessions, connect, marked
+from ledger.postgres import Session, connect
 from ledger.store import StoreUnavailable
-from projections.connection import without_nul
 from projections.listener import Listener
+from projections.schema_reader import Reader, Readers
 from projections.schema_writer import MISSING, SchemaWriter, available, ddl, ran
-from projections.shelf import ViewsMissing, Writer
+from projections.shelf import Writer
 from projections.tables import fingerprint, making, making_indexes
 
 _TURN_S = 300.0
 _TURN_POLL_S = 0.1
 _LONG_S = 24 * 3600.0
-_TRIES = 3
-Answer = TypeVar("Answer")
 _FAMILY = re.compile(r"[a-z][a-z0-9]{0,30}")
 
 
@@ -49,18 +45,11 @@ class Schemas:
         self._url = url
         self._family = family
         self._made_by = fingerprint()
-        self._mine = f"{family}.current WHERE fingerprint = '{self._made_by}'"
-        # In one round trip: the schema is looked up in the very snapshot that is then read from.
-        self._begin = (
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog;"
-            f"SELECT set_config('search_path', '{family}_' || edition, true) FROM {self._mine};"
-            "SELECT position FROM standing"
-        )
-        self._sessions = Sessions(url, purpose="views")
+        self._readers = Readers(url, family, self._made_by)
         self._listener = Listener(url, family)
 
     def current(self) -> str | None:
-        return self._again(lambda session: _current(session, self._mine))
+        return self._readers.again(self._readers.current)
 
     @contextmanager
     def building(self) -> Iterator[None]:
@@ -80,7 +69,7 @@ class Schemas:
             session.close()
 
     def fresh(self) -> str:
-        return self._again(self._fresh, _LONG_S)
+        return self._readers.again(self._fresh, _LONG_S)
 
     def draft(self, edition: str) -> Writer:
         session = self._connect("building views")
@@ -107,7 +96,7 @@ class Schemas:
         return SchemaWriter(draft.session, edition, notify=self._family)
 
     def discard(self, edition: str) -> None:
-        self._again(lambda session: self._drop(session, edition))
+        self._readers.again(lambda session: self._drop(session, edition))
 
     def writer(self, edition: str) -> Writer | None:
         session = self._connect("projecting")
@@ -134,7 +123,7 @@ class Schemas:
         try:
             with available(session, _LONG_S):
                 ran(session, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")
-                old = _current(session, self._mine)
+                old = self._readers.current(session)
                 if old is not None and ran(session, f"SELECT to_regclass('{old}.standing')")[0] is not None:
                     ran(session, f"SELECT 1 FROM {old}.standing FOR UPDATE")
                 else:
@@ -152,43 +141,18 @@ class Schemas:
         finally:
             session.close()
 
-    @contextmanager
-    def reading(self, seconds: float | None = None) -> Iterator[Reader]:
-        session, use = self._begun(seconds)
-        with use:
-            try:
-                yield Reader(session)
-            finally:
-                with suppress(psycopg.Error):
-                    session.connection.execute("ROLLBACK")
+    def reading(self, seconds: float | None = None) -> AbstractContextManager[Reader]:
+        return self._readers.reading(seconds)
+
+    def position(self) -> int:
+        return self._readers.position()
 
     def watch(self, moved: Callable[[], None]) -> float:
         return self._listener.listen(moved)
 
     def close(self) -> None:
         self._listener.close()
-        self._sessions.close()
-
-    def _begun(self, seconds: float | None) -> tuple[Session, ExitStack]:
-        for attempt in range(_TRIES):
-            with suppress(Lost) if attempt == 0 else ExitStack(), ExitStack() as use:
-                session = use.enter_context(self._sessions.using(seconds))
-                try:
-                    ran(session, self._begin)
-                except MISSING:  # dropped since the snapshot was taken, or never made
-                    ran(session, "ROLLBACK")
-                else:
-                    return session, use.pop_all()
-        raise ViewsMissing
-
-    def _again(self, ask: Callable[[Session], Answer], seconds: float | None = None) -> Answer:
-        """Ask what may be asked twice: a session that was idle may turn out to be lost."""
-        try:
-            with self._sessions.using(seconds) as session:
-                return ask(session)
-        except Lost:
-            with self._sessions.using(seconds) as session:
-                return ask(session)
+        self._readers.close()
 
     def _fresh(self, session: Session) -> str:
         for schema in self._unused(session):
@@ -197,7 +161,7 @@ class Schemas:
         return f"{self._family}_{number}"
 
     def _connect(self, purpose: str) -> Session:
-        self._sessions.check_open()
+        self._readers.check_open()
         return connect(self._url, purpose=purpose)
 
     def _wait_for_turn(self, session: Session) -> None:
@@ -214,7 +178,7 @@ class Schemas:
 
         Those of other versions of the views are in use as long as they are kept up: not behind our own.
         """
-        ours = self._position(session, _current(session, self._mine))
+        ours = self._position(session, self._readers.current(session))
         used = session.connection.execute(f"SELECT edition, fingerprint FROM {self._family}.current").fetchall()
         kept = set()
         for number, made_by in used:
@@ -234,33 +198,17 @@ class Schemas:
         return -1
 
     def _drop(self, session: Session, schema: str) -> None:
+        begin = "BEGIN;"
+        if ran(session, f"SELECT to_regclass('{schema}.standing')")[0] is not None:
+            begin += f"LOCK TABLE {schema}.standing IN ACCESS EXCLUSIVE MODE NOWAIT;"
         try:
             ran(
                 session,
-                f"BEGIN; LOCK TABLE {schema}.standing IN ACCESS EXCLUSIVE MODE NOWAIT;"
-                f"DELETE FROM {self._family}.current WHERE edition = {schema.rpartition('_')[2]};"
+                f"{begin} DELETE FROM {self._family}.current WHERE edition = {schema.rpartition('_')[2]};"
                 f"DROP SCHEMA {schema} CASCADE; COMMIT",
             )
         except (errors.LockNotAvailable, *MISSING):  # it is being read: another time
             ran(session, "ROLLBACK")
-
-
-class Reader:
-    """A connection for reading, within a transaction."""
-
-    def __init__(self, session: Session) -> None:
-        self._connection = session.connection
-
-    def execute(self, query: str, parameters: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
-        return self._connection.execute(marked(query), [without_nul(value) for value in parameters])
-
-
-def _current(session: Session, mine: str) -> str | None:
-    family = mine.partition(".")[0]
-    with suppress(*MISSING):
-        found = ran(session, f"SELECT edition FROM {mine}")
-        return None if found is None else f"{family}_{found[0]}"
-    return None
 
 
 def _schema_made(session: Session, schema: str) -> str:

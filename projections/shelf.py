@@ -80,6 +80,9 @@ class Shelf(Protocol):
         Where a server might not answer, all must be read within that many *seconds*.
         """
 
+    def position(self) -> int:
+        """Return the position of the edition in use; ViewsMissing where there is none."""
+
     def watch(self, moved: Callable[[], None]) -> float:
         """Call *moved* when another process moved the views; return after how many seconds to look by oneself."""
 
