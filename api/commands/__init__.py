@@ -28,6 +28,11 @@ _COMMANDS = {
     "rebuild": ("operations", "Rebuild all views from the facts."),
     "doctor": ("operations", "Check that the ledger is whole and its followers keep up."),
     "keys": ("keys", "Make API keys."),
+    "migrate": ("migrate", "Make PostgreSQL's schemas and Kafka's topics, or bring them up to date."),
+    "copy": ("copy", "Copy a ledger from SQLite files to PostgreSQL."),
+    "run": ("run", "Run a process of a scaled ledger: projector, relay, awarder or intake."),
+    "lag": ("lag", "Show how far everything that follows the log is behind it."),
+    "deadletters": ("deadletters", "List, show, retry and skip messages that could not be taken in."),
 }
 
 

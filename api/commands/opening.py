@@ -59,9 +59,7 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
     settings = Settings.from_environment(database=database())
     if not create and not exists(settings):
         raise Unusable(f"There is no ledger at {settings.database}; `{_maker(settings)}` makes one.")
-    # What is open holds few cycles and many lasting records: walking them over and over cost a fifth of an import.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    collect_less_often()
     ledger = Ledger.open(settings, create=create)
     try:
         views = Views.of_ledger(settings)
@@ -77,6 +75,12 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
             views.close()
     finally:
         ledger.close()
+
+
+def collect_less_often() -> None:
+    """What is open holds few cycles and many lasting records: walking them over and over cost a fifth of an import."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def there_is_one() -> bool:

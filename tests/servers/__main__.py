@@ -4,6 +4,7 @@ Say which servers tests would use, or run one until Ctrl-C.
     python -m tests.servers                 what would be used
     python -m tests.servers postgres        start a PostgreSQL, print its URL
     python -m tests.servers kafka           start a broker, print its address
+    python -m tests.servers ledger          start both, and every process of the Procfile on them
     python -m tests.servers fetch           fetch Kafka; ends with 69 where Maven Central does not answer
 """
 
@@ -20,7 +21,7 @@ _NO_ANSWER = 69
 
 def main(words: list[str]) -> int:
     """Do what one word asks for."""
-    doing: dict[str, Callable[[], None]] = {"": _say, "postgres": _postgres, "kafka": _kafka, "fetch": _fetch}
+    doing: dict[str, Callable[[], None]] = {"": _say, "postgres": _postgres, "kafka": _kafka, "ledger": _ledger, "fetch": _fetch}
     word = " ".join(words)
     if word not in doing:
         sys.stderr.write(f"{(__doc__ or '').strip()}\n")
@@ -51,6 +52,25 @@ def _postgres() -> None:
 
 def _kafka() -> None:
     _run(lambda: kafka.broker().bootstrap)
+
+
+def _ledger() -> None:
+    """Run a whole scaled ledger on this machine; whatever of it dies is started again."""
+    from tests.servers.stack import Stack, environment
+
+    directory = kept.directory("ledger")
+    print("starting PostgreSQL and Kafka …", flush=True)
+    settings = environment(postgres.server().new_database(migrated=False), kafka.broker().bootstrap)
+    with Stack(settings, directory, {"api": 2}) as stack:
+        stack.start()
+        key = stack.run("keys", "create", "--role", "operator", "--days", "1").splitlines()[0]
+        print(f"The ledger answers at {' and '.join(stack.addresses)}, its API documented at {stack.addresses[0]}/docs")
+        print(f"A key, shown this once and good for a day: {key} (operator)")
+        print(f"What the processes say is in {directory}. The command line works on it in another terminal:")
+        print("  export " + " ".join(f"{name}='{value}'" for name, value in settings.items()))
+        print("Stop with Ctrl-C.", flush=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.pause()
 
 
 def _fetch() -> None:

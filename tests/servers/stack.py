@@ -26,7 +26,7 @@ from tests.servers import FailedToStart, free_port, kept, until
 ROOT = Path(__file__).parents[2]
 _LOOK_SECONDS = 0.1
 _PAUSE_SECONDS = 0.2
-_START_SECONDS = 60.0
+_START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
 
 
