@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -28,6 +29,7 @@ from api.resources import (
     issuer,
     learners,
     me,
+    metrics,
     people,
     queues,
     stacks,
@@ -36,6 +38,8 @@ from api.resources import (
 from api.schemas.definitions import CatalogueFileSchema
 from api.schemas.fields import IDENTIFIER
 from api.schemas.meanings import describe_fields
+from consumers.following import Following
+from consumers.lag import Lag
 from consumers.run import Followers
 from ledger.application import Ledger
 from projections.views import Views
@@ -43,7 +47,7 @@ from projections.views import Views
 VERSION = "1.0.0"
 RESOURCES = (
     achievements, stacks, frameworks, issuer, people, learners, evidence, appeals,
-    awards, queues, imports, batches, stats, me, health,
+    awards, queues, imports, batches, stats, me, health, metrics,
 )  # fmt: skip
 _HEADERS = {
     "Content-Security-Policy": (
@@ -56,6 +60,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_METRICS_FRESH_S = 1.0
 _DESCRIPTION = (
     "Evidence, assessments, awards of micro-credentials, and the milestone badges they stack into. "
     "Commands answer with the position in the log at which they stand; pass it as `at_least` to read what follows. "
@@ -64,12 +69,14 @@ _DESCRIPTION = (
 )
 
 
-def create_app(ledger: Ledger, views: Views, followers: Followers | None = None) -> Flask:
+def create_app(
+    ledger: Ledger, views: Views, followers: Followers | None = None, following: Following | None = None
+) -> Flask:
     """
     Return the service over *ledger* and *views*.
 
     *followers* carry out what follows from imports before those answer; without them the views follow by themselves
-    and automations are somebody else's.
+    and automations are somebody else's. *following* tells how far behind they all are, wherever they run.
     """
     app = Flask(__name__, static_folder="static", static_url_path="/static")
     app.json = Json(app)
@@ -80,6 +87,7 @@ def create_app(ledger: Ledger, views: Views, followers: Followers | None = None)
     app.extensions["views"] = views
     app.extensions["failing"] = dict if followers is None else followers.failing
     app.extensions["settled_to"] = _settled_to(followers)
+    app.extensions["metrics"] = _metrics(following or _following(ledger, views, followers))
     app.extensions["catch_up"] = _catching_up(ledger, views, followers)
     marshmallow = MarshmallowPlugin(schema_name_resolver=_body_name)
     api = Api(app, spec_kwargs=_spec(marshmallow))
@@ -121,6 +129,30 @@ def _catching_up(ledger: Ledger, views: Views, followers: Followers | None) -> C
     if followers is not None:
         return followers.catch_up
     return lambda: views.catch_up(ledger.store)
+
+
+def _following(ledger: Ledger, views: Views, followers: Followers | None) -> Following:
+    return Following(ledger.store, views, dict if followers is None else followers.positions, ledger.now)
+
+
+def _metrics(following: Following) -> Callable[[], bytes]:
+    """Write the numbers anew when they are a second old, however many ask."""
+
+    def numbers() -> bytes:
+        found = [one for one in (*following.followers(), *following.groups()) if isinstance(one, Lag)]
+        rows = [(one.follower, one.counted, one.behind, one.seconds) for one in found]
+        return metrics.written(following.position(), rows, following.dead_letters())
+
+    written = b""
+    until = 0.0
+
+    def remembered() -> bytes:
+        nonlocal written, until
+        if monotonic() >= until:
+            written, until = numbers(), monotonic() + _METRICS_FRESH_S
+        return written
+
+    return remembered
 
 
 def _settled_to(followers: Followers | None) -> Callable[[], int | None]:

@@ -111,6 +111,7 @@ POLICY: dict[str, frozenset[str]] = {
     "batches.shown": _RECORDS | _ADMISSIONS,
     "batches.undo": frozenset({"registrar"}),
     "stats.shown": _STAFF,
+    "metrics.shown": frozenset({"operator"}),
     "me.shown": _EVERYBODY,
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from api.imports.catalogue import import_catalogue
+from consumers.dead_letters import DeadLetters
 from ledger.application import Ledger
-from ledger.settings import Settings
 from tests.imports import files
+from tests.places import settings_in
 
 LMS = "https://lms.example"
 TOPIC = "ledger.commands.v1"
@@ -79,9 +81,16 @@ def assess(message_id: str = "m2", *, source: str = LMS, offset: int = 1, **chan
 
 def college(directory: Path) -> Ledger:
     """Return a ledger that holds the small catalogue."""
-    ledger = Ledger.open(Settings(database=directory / "ledger.db"), create=True)
+    ledger = Ledger.open(settings_in(directory), create=True)
     import_catalogue(ledger, files.catalogue(), name="catalogue.json", by="dora", approved_by="board")
     return ledger
+
+
+def letters_in(directory: Path) -> DeadLetters:
+    """Return the dead letters of the ledger in *directory*."""
+    letters = DeadLetters.of_ledger(replace(settings_in(directory), kafka="127.0.0.1:1"))
+    assert letters is not None
+    return letters
 
 
 def _changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

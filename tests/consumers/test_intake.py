@@ -23,6 +23,7 @@ from ledger.keys import LearnerKeys
 from ledger.store import StoreUnavailable
 from tests.consumers.sending import LMS, Sent, assess, college, judgement, message, submission, submit
 from tests.imports import files
+from tests.places import settings_in
 
 SOURCES = [LMS, "https://other.example"]
 LOCAL = Actor(id="local", role="operator", client="test")
@@ -87,7 +88,7 @@ def test_a_message_that_stands_twice_in_a_batch_is_recorded_once(ledger: Ledger,
 
 
 def test_two_members_at_once_record_nothing_twice(ledger: Ledger, tmp_path: Path) -> None:
-    other = Ledger.open(_settings(tmp_path))
+    other = Ledger.open(settings_in(tmp_path))
     batch = [
         sent
         for number in range(30)
@@ -383,9 +384,3 @@ def test_no_message_ever_stops_the_intake(ledger: Ledger, intake: Intake, batch:
     assert [] == [one for one in dead if one.code == "unforeseen"]
     again = {one.offset for one in intake.handle(placed)}
     assert before == ledger.store.head() or again < {one.offset for one in dead}
-
-
-def _settings(directory: Path) -> Any:
-    from ledger.settings import Settings
-
-    return Settings(database=directory / "ledger.db")
