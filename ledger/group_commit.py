@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Lock
+from time import perf_counter, sleep
 from typing import Protocol
 
 from ledger.store import Append, CatalogueMoved, StoreBusy, StoreUnavailable, microseconds
@@ -20,6 +21,7 @@ _LARGEST_GROUP = 20_000
 _LARGEST_GROUP_BYTES = 16 * 1024 * 1024
 _MOST_WAITING = 512
 _PATIENCE_S = 30.0
+_PAUSE_S = 0.00005
 
 
 class Pending:
@@ -54,7 +56,12 @@ class Writer(Protocol):
 
 
 class GroupCommit:
-    """The one writer of a log in this process; *reached* is told how far each commit took the log."""
+    """
+    The one writer of a log in this process; *reached* is told how far each commit took the log.
+
+    At most *most_waiting* callers wait, and none longer than *patience* seconds. Where a commit costs much more than
+    what it writes, whoever writes waits *gather* seconds for as many as came together lately; one alone never waits.
+    """
 
     def __init__(
         self,
@@ -63,11 +70,14 @@ class GroupCommit:
         *,
         most_waiting: int = _MOST_WAITING,
         patience: float = _PATIENCE_S,
+        gather: float = 0.0,
     ) -> None:
         self.writer = writer
         self._reached = reached
         self._most_waiting = most_waiting
         self._patience = patience
+        self._gather = gather
+        self._usual = 0
         self._lock = Lock()
         self._waiting: deque[Pending] = deque()
         self._writing = False
@@ -131,6 +141,8 @@ class GroupCommit:
 
     def _write_for_all(self) -> None:
         """Write what waits in one commit. Whatever happens, nobody is left waiting, and nobody is kept from writing."""
+        if self._gather:
+            self._await_others()
         group = self._next_group()
         error = ""
         try:
@@ -151,6 +163,11 @@ class GroupCommit:
                 if not pending.leads:
                     pending.woken.release()
 
+    def _await_others(self) -> None:
+        until = perf_counter() + self._gather
+        while len(self._waiting) < self._usual and perf_counter() < until:
+            sleep(_PAUSE_S)
+
     def _next_group(self) -> list[Pending]:
         group: list[Pending] = []
         count = size = 0
@@ -160,6 +177,7 @@ class GroupCommit:
                 group.append(pending)
                 count += len(pending.appends)
                 size += pending.size
+        self._usual = (self._usual + len(group)) // 2
         return group
 
     def _wake_next(self) -> None:

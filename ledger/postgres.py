@@ -47,6 +47,8 @@ SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_c
        set_config('client_connection_check_interval', %s, false),
        set_config('search_path', 'ledger', false),
        set_config('default_transaction_isolation', 'read committed', false),
+       set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+       set_config('jit', 'off', false),
        current_setting('server_version_num')::int, pg_backend_pid(),
        (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))
 """
@@ -129,11 +131,11 @@ def connect(url: str, *, purpose: str = "", patience: float = PATIENCE_S) -> Ses
         raise
     session.due = inf
     assert row is not None
-    if row[7] < OLDEST_SERVER * 10_000:
+    if row[-3] < OLDEST_SERVER * 10_000:
         session.close()
-        msg = f"PostgreSQL {row[7] // 10_000} is too old; the ledger needs {OLDEST_SERVER} or newer"
+        msg = f"PostgreSQL {row[-3] // 10_000} is too old; the ledger needs {OLDEST_SERVER} or newer"
         raise StoreUnavailable(msg)
-    session.backend = (row[8], row[9])
+    session.backend = (row[-2], row[-1])
     return session
 
 

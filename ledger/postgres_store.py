@@ -96,6 +96,7 @@ _RECEIPT = Query(
 )
 _DATABASE = "SELECT oid FROM pg_database WHERE datname = current_database()"
 _END = 2**62
+_GATHER_S = 0.0005
 _STREAMS_AT_ONCE = 2000
 
 
@@ -129,7 +130,7 @@ class PostgresStore(PostgresApplicationRecorder):
         self._signal = signal
         self._listener = Listener(self._sessions.url, purpose("log", "listener"), signal)
         writer = PostgresWriter(self._sessions.url, purpose("log", "writer"))
-        self._writer = GroupCommit(writer, signal.reached)
+        self._writer = GroupCommit(writer, signal.reached, gather=_GATHER_S)
 
     @classmethod
     def open(cls, url: str) -> PostgresStore:
