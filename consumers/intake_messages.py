@@ -31,7 +31,7 @@ _RESULT_MOST = 10**9
 _DECIMAL_PLACES = 6
 _YEARS = range(1900, 2500)
 _IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:~-]{0,119}$"
-_ADDRESS = r"^([Hh][Tt][Tt][Pp][Ss]?|[Uu][Rr][Nn]|[Dd][Oo][Ii]|[Aa][Rr][Kk]|[Hh][Dd][Ll]):[^\s<>\"]+$"
+_ADDRESS = r'^([Hh][Tt][Tt][Pp][Ss]?|[Uu][Rr][Nn]|[Dd][Oo][Ii]|[Aa][Rr][Kk]|[Hh][Dd][Ll]):[^\s<>"]+$'
 _RULES = {
     "learner_ref": "must be the college's number or name of the learner, 1 to 200 visible characters",
     "assessor_ref": "must be the college's name of who judged, 1 to 200 visible characters",
@@ -43,16 +43,19 @@ _RULES = {
     "narrative": "must be text of 1 to 20000 characters",
     "route": f"must be one of {', '.join(ROUTES)}",
     "met": "must be true or false",
-    "results": "must hold at most 100 numbers (of at most six decimal places) or levels, each under the result's id",
+    "results": "must be at most 100 numbers (of at most six decimal places) or levels, each under the result's id",
 }
 _AT_FIELD = re.compile(r"\$\.(\w+)")
 _MISSING_FIELD = re.compile(r"missing required field `(\w+)`")
 
-Ref = Annotated[str, Meta(min_length=1, max_length=200)]
-Achievement = Annotated[str, Meta(pattern=_IDENTIFIER)]
-Instant = Annotated[datetime, Meta(tz=True)]
-Address = Annotated[str, Meta(max_length=2000, pattern=_ADDRESS)]
-Narrative = Annotated[str, Meta(min_length=1, max_length=20_000)]
+
+def _field(name: str, **bounds: Any) -> Meta:
+    rule = _RULES[name].removeprefix("must be ")
+    return Meta(description=f"{rule[0].upper()}{rule[1:]}.", **bounds)
+
+
+LearnerRef = Annotated[str, _field("learner_ref", min_length=1, max_length=200)]
+EvidenceId = Annotated[str, _field("evidence_id", min_length=1, max_length=200)]
 ResultId = Annotated[str, Meta(min_length=1, max_length=120)]
 Level = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -60,13 +63,13 @@ Level = Annotated[str, Meta(min_length=1, max_length=500)]
 class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Evidence that a learner handed in elsewhere. A learner not known yet is registered as imported."""
 
-    learner_ref: Ref
-    achievement: Achievement
-    evidence_id: Ref
-    submitted_at: Instant
-    evidence_url: Address | None = None
-    narrative: Narrative | None = None
-    route: Route | None = None
+    learner_ref: LearnerRef
+    achievement: Annotated[str, _field("achievement", pattern=_IDENTIFIER)]
+    evidence_id: EvidenceId
+    submitted_at: Annotated[datetime, _field("submitted_at", tz=True)]
+    evidence_url: Annotated[str, _field("evidence_url", max_length=2000, pattern=_ADDRESS)] | None = None
+    narrative: Annotated[str, _field("narrative", min_length=1, max_length=20_000)] | None = None
+    route: Annotated[Route, _field("route")] | None = None
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -76,12 +79,12 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     An assessor not known yet is registered as imported, in that role.
     """
 
-    learner_ref: Ref
-    evidence_id: Ref
-    assessor_ref: Ref
-    assessed_at: Instant
-    met: bool | None = None
-    results: Annotated[dict[ResultId, int | float | Level], Meta(max_length=100)] = {}
+    learner_ref: LearnerRef
+    evidence_id: EvidenceId
+    assessor_ref: Annotated[str, _field("assessor_ref", min_length=1, max_length=200)]
+    assessed_at: Annotated[datetime, _field("assessed_at", tz=True)]
+    met: Annotated[bool, _field("met")] | None = None
+    results: Annotated[dict[ResultId, int | float | Level], _field("results", max_length=100)] = {}
 
 
 TYPES: Mapping[str, type[Submission | Judgement]] = {

@@ -228,9 +228,9 @@ def test_evidence_that_cannot_be_taken_is_refused_by_its_field(
     [
         ({"results": None}, "incomplete-judgement", "met or results"),
         ({"met": "yes"}, "invalid", "met must be true or false"),
-        ({"results": {"score": True}}, "invalid", "results must hold"),
-        ({"results": {"score": 1e300}}, "invalid", "results must hold"),
-        ({"results": {"score": 1.00000001}}, "invalid", "results must hold"),
+        ({"results": {"score": True}}, "invalid", "results must be"),
+        ({"results": {"score": 1e300}}, "invalid", "results must be"),
+        ({"results": {"score": 1.00000001}}, "invalid", "results must be"),
         ({"results": {"score": 120}}, "incomplete-judgement", "results: Every criterion is judged"),
         ({"results": {"lea": 50}}, "incomplete-judgement", "results"),
         ({"results": {"score": 55}, "met": False}, "contradictory-outcome", ""),
