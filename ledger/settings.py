@@ -139,10 +139,10 @@ def shown(url: str) -> str:
     try:
         parts = urlsplit(url)
         user = f"{parts.username}@" if parts.username else ""
-        port = f":{parts.port}" if parts.port else ""
+        hosts = ",".join(f"{host}:{port}" if port else host for host, port in _hosts(parts))
     except ValueError:
         return f"{url.partition('://')[0]}://…"
-    return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
+    return f"{parts.scheme}://{user}{hosts}{parts.path}"
 
 
 def owned_by(url: str, owner: str) -> str:
@@ -166,13 +166,19 @@ def _postgres(url: str, environment: Mapping[str, str]) -> PostgresUrls:
 def _split(url: str, setting: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in _POSTGRESQL and parts.path.strip("/") and (parts.port or True) and "\0" not in url
+        usable = parts.scheme in _POSTGRESQL and parts.path.strip("/") and _hosts(parts) and "\0" not in url
     except ValueError:
         usable = False
     if not usable:
         msg = f"{setting} must be postgresql://USER@HOST:PORT/NAME, not {shown(url)}"
         raise UnusableSettings(msg)
     return parts
+
+
+def _hosts(parts: SplitResult) -> list[tuple[str, int | None]]:
+    """Return each host with its port; several are those of a server and its standbys. ValueError for no port."""
+    found = (urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(","))
+    return [(host.hostname or "", host.port) for host in found]
 
 
 def _bootstrap(text: str) -> str:

@@ -38,6 +38,7 @@ def test_the_other_files_are_named_after_the_ledgers() -> None:
         "mysql://host/x",
         "postgresql://host",
         "postgresql://host:port/x",
+        "postgresql://one:5432,two:port/x",
         "postgresql://[host/x",
         "sqlite:///",
         "sqlite:///:memory:",
@@ -62,6 +63,15 @@ def test_what_can_be_erased_is_kept_in_a_database_of_its_own() -> None:
     assert PostgresUrls("postgresql://db/other", "postgresql://db/other_private") == other
     with pytest.raises(UnusableSettings, match="another database"):
         Settings.from_environment(both | {"LEDGER_PRIVATE_DATABASE_URL": log})
+
+
+def test_a_standby_may_be_named_beside_the_server() -> None:
+    url = "postgresql://app:secret@one:5432,two:5433/college?target_session_attrs=read-write"
+
+    found = Settings.from_environment({"LEDGER_DATABASE_URL": url}).database
+
+    assert PostgresUrls(url, url.replace("/college", "/college_private")) == found
+    assert "postgresql://app@one:5432,two:5433/college" == str(found)
 
 
 def test_passwords_are_never_shown() -> None:
