@@ -15,6 +15,10 @@ class Unavailable(Exception):
     """A server cannot be had here; the message says why, and what would help."""
 
 
+class Unusable(Exception):
+    """A server that was asked for by name cannot be used: nothing to pass over in silence."""
+
+
 class FailedToStart(Exception):
     """A server that should have started did not; the message ends with what it said."""
 

@@ -58,11 +58,12 @@ class Started(NamedTuple):
     behind_proxy_port: int | None = None
 
 
-def apache_kafka(*, on_disk: bool = False) -> Started:
+def apache_kafka(port: int | None = None) -> Started:
     """Start a Kafka of one node (KRaft) from Maven Central's jars."""
     java, jars = maven.java(), maven.fetched()
-    directory = kept.directory("kafka", on_disk=on_disk)
-    port, inner, proxy, behind = (free_port() for _ in range(4))
+    directory = kept.directory("kafka")
+    inner, proxy, behind = (free_port() for _ in range(3))
+    port = port or free_port()
     properties = directory / "server.properties"
     properties.write_text(_PROPERTIES.format(port=port, inner=inner, proxy=proxy, behind=behind, directory=directory))
     runs = [java, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", *_QUIET, f"-Dkafka.logs.dir={directory}"]
@@ -76,10 +77,10 @@ def apache_kafka(*, on_disk: bool = False) -> Started:
     return started._replace(proxy_port=proxy, behind_proxy_port=behind)
 
 
-def tansu() -> Started:
+def tansu(port: int | None = None) -> Started:
     """Start Tansu, which keeps everything in memory."""
     binary = chosen.tansu_binary()
-    port = free_port()
+    port = port or free_port()
     url = f"tcp://127.0.0.1:{port}"
     command = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url]
     return _started("Tansu", kept.directory("tansu"), [*command, "--storage-engine", "memory://tansu/"], port)

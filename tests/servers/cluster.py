@@ -42,9 +42,9 @@ def _binaries() -> Path:
 class Cluster:
     """A data directory, and the server on it while it runs."""
 
-    def __init__(self, *, durable: bool) -> None:
+    def __init__(self, *, durable: bool, port: int | None = None) -> None:
         self.durable = durable
-        self.port = free_port()
+        self.port = port or free_port()
         self.directory = kept.directory("postgres", on_disk=durable)
         if os.geteuid() == 0:
             os.chown(self.directory, _NOBODY, _NOBODY)
@@ -60,9 +60,9 @@ class Cluster:
         )
 
     @classmethod
-    def create(cls, *, durable: bool = False) -> Self:
+    def create(cls, *, durable: bool = False, port: int | None = None) -> Self:
         """Make an empty cluster, and start it; *durable* asks the disk to keep what it says is kept."""
-        cluster = cls(durable=durable)
+        cluster = cls(durable=durable, port=port)
         # Sorting and case are fixed, so that tests do not depend on the machine's language.
         language = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         cluster._run("initdb", "--pgdata", cluster.data, "--username=postgres", "--auth=trust", "--no-sync", *language)

@@ -15,7 +15,7 @@ from functools import cache
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from tests.servers import Unavailable, brokers, chosen, maven, until
+from tests.servers import Unavailable, Unusable, brokers, chosen, maven, until
 from tests.servers.program import Program
 from tests.servers.proxy import Proxy
 
@@ -113,20 +113,20 @@ class Broker:
 
 
 @cache
-def broker() -> Broker:
-    """Return this process's broker, found or started at the first call; Unavailable where there is none."""
+def broker(port: int | None = None) -> Broker:
+    """Return this process's broker, found or started (at *port*) at the first call; Unavailable where there is none."""
     given = os.environ.get(chosen.KAFKA)
     if given:
         if not brokers.answers(given):
-            raise Unavailable(f"{chosen.KAFKA} names {given}, where no broker answers")
+            raise Unusable(f"{chosen.KAFKA} names {given}, where no broker answers")
         return Broker("given", given)
     try:
-        return _made(f"Apache Kafka {maven.VERSION}", brokers.apache_kafka())
+        return _made(f"Apache Kafka {maven.VERSION}", brokers.apache_kafka(port))
     except Unavailable as reason:
         if os.environ.get(chosen.DEMAND):
             raise
         try:
-            return _made(_TANSU, brokers.tansu())
+            return _made(_TANSU, brokers.tansu(port))
         except Unavailable as no_other:
             raise Unavailable(f"{reason}; {no_other}") from reason
 

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from ledger.settings import PostgresUrls
-from tests.servers import Unavailable, chosen, until
+from tests.servers import Unavailable, Unusable, chosen, until
 from tests.servers.cluster import STANDBY, Cluster
 
 _OLDEST = 15
@@ -155,18 +155,18 @@ class PostgresServer:
 
 
 @cache
-def server() -> PostgresServer:
-    """Return this process's server, found or started at the first call; Unavailable where there is none."""
+def server(port: int | None = None) -> PostgresServer:
+    """Return this process's server, found or started (at *port*) at the first call; Unavailable where there is none."""
     given = os.environ.get(chosen.POSTGRES)
     if not given:
-        return PostgresServer(Cluster.create())
+        return PostgresServer(Cluster.create(port=port))
     found = PostgresServer(url=given)
     try:
         number = int(found.version.split(".")[0])
     except psycopg.Error as error:
-        raise Unavailable(f"{chosen.POSTGRES} names a server that does not answer: {error}") from error
+        raise Unusable(f"{chosen.POSTGRES} names a server that does not answer: {error}") from error
     if number < _OLDEST:
-        raise Unavailable(f"{chosen.POSTGRES} names PostgreSQL {number}; the ledger needs {_OLDEST} or newer")
+        raise Unusable(f"{chosen.POSTGRES} names PostgreSQL {number}; the ledger needs {_OLDEST} or newer")
     return found
 
 
