@@ -50,6 +50,13 @@ class Sending:
         """How many batches it is not known of yet that they arrived."""
         return len(self._under_way)
 
+    def connect(self) -> None:
+        """Connect before there is anything to send."""
+        try:
+            self._open()
+        except KafkaError as error:
+            raise NotSent(f"Kafka takes no messages: {type(error).__name__}: {error}") from error
+
     def hand_over(self, messages: Iterable[Outgoing], mark: int) -> None:
         """Begin to send a batch; where that raises NotSent, nothing that has not arrived yet may be counted on."""
         futures: list[Any] = []

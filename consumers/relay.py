@@ -80,6 +80,10 @@ class Relay:
             self._sending.abandon()
             raise
 
+    def connect(self) -> None:
+        """Connect before there is anything to send; NotSent where no broker answers."""
+        self._sending.connect()
+
     def catch_up(self) -> int:
         """Send every fact there is; return the position."""
         while self.step():

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.house.command_page import command_page
 from tests.house.event_page import event_page
 from tests.house.http_page import http_page
+from tests.house.schema_files import schema_files
 from tests.house.slice_page import slice_page
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -16,4 +17,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "slices.md": slice_page,
     "commands.md": command_page,
     "http.md": http_page,
+    **schema_files(),
 }
