@@ -9,16 +9,23 @@ REPORTS ?=
 report = $(if $(REPORTS),--junitxml=$(REPORTS)/$(1).xml)
 OULAD_OUT ?= build/oulad
 
-.PHONY: demo test check soak bench oulad docs install pins clean
+QUICK := not slow and not soak and not servers
+# What is kept to one behaviour whichever engine holds the log.
+BOTH := tests/api tests/imports tests/simulation tests/consumers/test_run.py tests/ledger/test_application.py tests/ledger/test_contention.py
+
+.PHONY: demo test check soak up-local bench bench-scaled oulad docs install pins clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/ledger demo
 
-# Everything that needs no server beyond what it sets up itself; the long forms are `soak`.
+# Everything, with a PostgreSQL and a Kafka that it sets up itself; the long forms are `soak`.
 # What takes a moment runs on all cores; what kills, waits or measures itself against time runs alone.
+# The suites of the ledger run twice, on files and over PostgreSQL.
 # (5 is pytest's word for nothing selected: PYTEST_ARGS may name a part that is all of one kind.)
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m "not slow and not soak" $(call report,quick) $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(call report,quick) $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n auto -m "servers and not slow and not soak" $(call report,servers) $(PYTEST_ARGS) || [ $$? = 5 ]
+	LEDGER_TEST_ENGINE=postgresql $(BIN)/python -m pytest -n auto -m "$(QUICK)" $(call report,postgresql) $(or $(PYTEST_ARGS),$(BOTH)) || [ $$? = 5 ]
 	$(BIN)/python -m pytest -m "slow and not soak" $(call report,slow) $(PYTEST_ARGS) || [ $$? = 5 ]
 
 # What to run before every commit: under a minute.
@@ -27,13 +34,20 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n auto -m "not slow and not soak" $(call report,check) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n auto -m "$(QUICK)" $(call report,check) $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
+# A scaled ledger on this machine: a PostgreSQL and a Kafka of its own, and every process of the Procfile.
+up-local: $(VENV)/.dev
+	@$(BIN)/python -m tests.servers ledger
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
+
+bench-scaled: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks scaled
 
 # Convert the Open University records, and import them into a ledger of their own.
 oulad: $(VENV)/.dev

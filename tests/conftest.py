@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _ROOM = 4 * 2**30
+_SERVERS = {"postgres", "own_postgres", "broker"}
 Server = TypeVar("Server")
 
 
@@ -29,6 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
     # kafka-python reads its hundreds of message formats by a function that Python 3.13 took back into favour.
     config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, by the fixtures that it asks for."""
+    for item in items:
+        if _SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
 
 
 def pytest_report_header() -> list[str]:

@@ -23,7 +23,7 @@ def database_of_views(postgres: PostgresServer) -> Iterator[str]:
     postgres.drop(urls)
 
 
-@pytest.fixture(params=["files", "schemas"])
+@pytest.fixture(params=["files", pytest.param("schemas", marks=pytest.mark.servers)])
 def place(request: pytest.FixtureRequest) -> str | None:
     """Give the URL of the database for views; None where they are to be kept in files."""
     return request.getfixturevalue("database_of_views") if request.param == "schemas" else None
