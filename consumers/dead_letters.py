@@ -19,7 +19,6 @@ from consumers.cloud_events import SOURCE, Outgoing
 from consumers.intake import DeadLetter, Intake
 from consumers.intake_messages import Message, told
 from ledger.database import Database, marks
-from ledger.errors import Refused
 from ledger.settings import Settings
 from ledger.sqlite_file import SQLiteDatabase
 from ledger.store import instant, microseconds
@@ -88,11 +87,31 @@ class Kept(NamedTuple):
         return None if self.decided_us is None else instant(self.decided_us)
 
 
-class Gone(Refused):
+class RefusedCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A command of another system that was not taken in; the message itself stays where it is and is not copied.
+
+    `source` and `id` are as the message told them, as far as it did; `code` names the broken rule.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    source: str
+    id: str
+    code: str
+    reason: str
+
+
+class Unsettled(Exception):
+    """A dead letter cannot be settled as asked; says why."""
+
+
+class Gone(Unsettled):
     """The message is no longer where it stood, so it cannot be tried again."""
 
 
-class Decided(Refused):
+class Decided(Unsettled):
     """A dead letter is decided once."""
 
 
@@ -236,15 +255,15 @@ class Taking:
 
 def _outgoing(letter: Kept) -> Outgoing:
     place = f"{letter.topic}/{letter.partition}/{letter.offset}"
-    body = {
-        "topic": letter.topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "source": letter.source,
-        "id": letter.message_id,
-        "code": letter.code,
-        "reason": letter.reason,
-    }
+    body = RefusedCommand(
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        source=letter.source,
+        id=letter.message_id,
+        code=letter.code,
+        reason=letter.reason,
+    )
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", place.encode()),

@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from consumers import newcomers
-from consumers.intake_messages import Asked, Judgement, Message, Submission, Unreadable, read, told
+from consumers.intake_messages import Asked, Judgement, Message, NotTaken, Submission, read, told
 from ledger import Ledger, ids
 from ledger.application import Keyed, Receipt
 from ledger.definition import AchievementDefinition, Route
@@ -67,18 +67,20 @@ class Intake:
         for index, message in enumerate(messages):
             try:
                 asked = read(message, self._sources)
-            except Unreadable as unreadable:
-                refused[index] = unreadable.code, unreadable.sentence
+            except NotTaken as refusal:
+                refused[index] = refusal.code, refusal.sentence
             else:
                 of_source.setdefault(asked.source, []).append((index, asked))
         for source, numbered in of_source.items():
             answers = self._answers(source, [asked for _, asked in numbered])
             for (index, asked), answer in zip(numbered, answers, strict=True):
-                if isinstance(answer, Refused):
+                if isinstance(answer, NotTaken):
+                    refused[index] = answer.code, answer.sentence
+                elif isinstance(answer, Refused):
                     refused[index] = _kebab(type(answer).__name__), _sentence(answer, asked)
         return [_dead(messages[index], *refused[index]) for index in sorted(refused)]
 
-    def _answers(self, source: str, asked: Sequence[Asked]) -> list[Receipt | Refused]:
+    def _answers(self, source: str, asked: Sequence[Asked]) -> Sequence[Receipt | Refused | NotTaken]:
         """Carry out what one source asks for; where that fails unforeseen, one by one, to find which it is."""
         try:
             return self._carry_out(source, asked)
@@ -86,7 +88,7 @@ class Intake:
             raise
         except Exception as error:  # noqa: BLE001  one message, whatever it does, must not stop the others
             _log.error("a batch of %d messages of %s failed: %s; trying each alone", len(asked), source, _where(error))
-        answers: list[Receipt | Refused] = []
+        answers: list[Receipt | Refused | NotTaken] = []
         for one in asked:
             try:
                 answers += self._carry_out(source, [one])
@@ -97,7 +99,8 @@ class Intake:
             except Exception as error:  # noqa: BLE001
                 _log.error("message %s of %s failed: %s", one.message_id, source, _where(error))
                 self._ledger.store.head()  # raises where it is the store that fails, and not the message
-                answers.append(Unforeseen(f"The ledger failed at this message ({type(error).__name__})."))
+                sentence = f"The ledger failed at this message ({type(error).__name__})."
+                answers.append(NotTaken("unforeseen", sentence))
         return answers
 
     def _carry_out(self, source: str, asked: Sequence[Asked]) -> list[Receipt | Refused]:
@@ -124,10 +127,6 @@ class Intake:
             return self._ledger.carried_out(keyed, actor=actor)
         except KeyReused as reused:
             return reused
-
-
-class Unforeseen(Refused):
-    """The ledger failed in a way that nobody foresaw; nothing was recorded."""
 
 
 class _Commands:

@@ -108,7 +108,7 @@ class Message(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
-class Unreadable(Exception):
+class NotTaken(Exception):
     """The message cannot be taken; says why without a word of what is in it."""
 
     def __init__(self, code: str, sentence: str) -> None:
@@ -139,18 +139,18 @@ class Asked(NamedTuple):
 
 
 def read(message: Message, sources: frozenset[str]) -> Asked:
-    """Return what *message* asks for; raise Unreadable where it is no message that one of *sources* may send."""
+    """Return what *message* asks for; raise NotTaken where it is no message that one of *sources* may send."""
     headers = _headers(message)
     if headers.get("ce_specversion") != "1.0":
-        raise Unreadable("invalid", "ce_specversion must be 1.0: messages are CloudEvents in binary mode.")
+        raise NotTaken("invalid", "ce_specversion must be 1.0: messages are CloudEvents in binary mode.")
     message_id, source, name = (_header(headers, header) for header in ("ce_id", "ce_source", "ce_type"))
     if source not in sources:
-        raise Unreadable("unknown-source", "ce_source is no system that may send; LEDGER_INTAKE_SOURCES lists those.")
+        raise NotTaken("unknown-source", "ce_source is no system that may send; LEDGER_INTAKE_SOURCES lists those.")
     if name not in TYPES:
-        raise Unreadable("invalid", f"ce_type must be {' or '.join(TYPES)}.")
+        raise NotTaken("invalid", f"ce_type must be {' or '.join(TYPES)}.")
     media, _, _ = headers.get("content-type", "application/json").partition(";")
     if media.strip().lower() != "application/json":
-        raise Unreadable("invalid", "content-type must be application/json.")
+        raise NotTaken("invalid", "content-type must be application/json.")
     return Asked(source, message_id, name, body(message.value, name))
 
 
@@ -164,17 +164,17 @@ def told(message: Message) -> tuple[str, str]:
 def body(value: bytes | None, name: str) -> Submission | Judgement:
     """Return the data of a message of type *name*."""
     if not value:
-        raise Unreadable("invalid", "The message has no data.")
+        raise NotTaken("invalid", "The message has no data.")
     if len(value) > LARGEST_VALUE:
-        raise Unreadable("invalid", f"The data are larger than {LARGEST_VALUE // 1024} KiB.")
+        raise NotTaken("invalid", f"The data are larger than {LARGEST_VALUE // 1024} KiB.")
     document = _json(bytes(value))
     if not isinstance(document, dict):
-        raise Unreadable("invalid", "The data must be a JSON object.")
+        raise NotTaken("invalid", "The data must be a JSON object.")
     cls = TYPES[name]
     try:
         found = msgspec.convert(document, cls)
     except msgspec.ValidationError as error:
-        raise Unreadable("invalid", _sentence(str(error), cls)) from None
+        raise NotTaken("invalid", _sentence(str(error), cls)) from None
     for field in found.__struct_fields__:
         _check(field, getattr(found, field))
     return _settled(found)
@@ -184,22 +184,22 @@ def _json(raw: bytes) -> Any:
     try:
         return json.loads(raw.decode(), object_pairs_hook=_distinct, parse_constant=_no_number)
     except UnicodeDecodeError as error:
-        raise Unreadable("invalid", f"The data are not UTF-8 (byte {error.start}).") from None
+        raise NotTaken("invalid", f"The data are not UTF-8 (byte {error.start}).") from None
     except json.JSONDecodeError as error:
-        raise Unreadable("invalid", f"The data are not JSON (line {error.lineno}, column {error.colno}).") from None
+        raise NotTaken("invalid", f"The data are not JSON (line {error.lineno}, column {error.colno}).") from None
     except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
-        raise Unreadable("invalid", "The data are not JSON of a size that can be taken.") from None
+        raise NotTaken("invalid", "The data are not JSON of a size that can be taken.") from None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Unreadable("invalid", "A field stands twice in the data; which one is meant nobody can tell.")
+        raise NotTaken("invalid", "A field stands twice in the data; which one is meant nobody can tell.")
     return found
 
 
 def _no_number(_: str) -> Any:
-    raise Unreadable("invalid", "The data hold NaN or Infinity, which are no JSON numbers.")
+    raise NotTaken("invalid", "The data hold NaN or Infinity, which are no JSON numbers.")
 
 
 def _sentence(error: str, cls: type[msgspec.Struct]) -> str:
@@ -226,7 +226,7 @@ def _check(field: str, value: object) -> None:
         case dict():
             refused = not all(_sound(name, result) for name, result in value.items())
     if refused:
-        raise Unreadable("invalid", f"{field} {_RULES[field]}.")
+        raise NotTaken("invalid", f"{field} {_RULES[field]}.")
 
 
 def _sound(name: str, result: float | str) -> bool:
@@ -269,20 +269,20 @@ def _headers(message: Message) -> dict[str, str]:
         if not name.startswith("ce_") and name != "content-type":
             continue  # brokers and tracing add their own
         if name in headers:
-            raise Unreadable("invalid", "A header stands twice; each CloudEvents attribute is given once.")
+            raise NotTaken("invalid", "A header stands twice; each CloudEvents attribute is given once.")
         try:
             headers[name] = bytes(value or b"").decode()
         except UnicodeDecodeError:
-            raise Unreadable("invalid", "A header is not UTF-8.") from None
+            raise NotTaken("invalid", "A header is not UTF-8.") from None
     return headers
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
     value = headers.get(name, "")
     if not value:
-        raise Unreadable("invalid", f"{name} is missing.")
+        raise NotTaken("invalid", f"{name} is missing.")
     if len(value) > _LONGEST_HEADER or not value.isprintable():
-        raise Unreadable("invalid", f"{name} must be 1 to {_LONGEST_HEADER} visible characters.")
+        raise NotTaken("invalid", f"{name} must be 1 to {_LONGEST_HEADER} visible characters.")
     return unicodedata.normalize("NFC", value)
 
 

@@ -65,10 +65,10 @@ def retry(letter_ids: tuple[int, ...], every: bool, as_json: bool) -> None:
     """Read messages again where they stand and try to take them in; 4 when one is refused again."""
     from api.commands.faults import UNCHECKED, Unusable
     from api.commands.output import show_json, show_table
+    from consumers.dead_letters import Unsettled
     from consumers.intake import Intake
     from consumers.originals import Originals
     from ledger import Ledger
-    from ledger.errors import Refused
 
     if bool(letter_ids) == every:
         raise Unusable("Name dead letters, or say --all.")
@@ -82,8 +82,8 @@ def retry(letter_ids: tuple[int, ...], every: bool, as_json: bool) -> None:
             for letter in chosen:
                 try:
                     refused = letters.retry(letter, originals, intake, by=_who(), now=ledger.now())
-                except Refused as refusal:
-                    results.append({"id": letter.id, "taken": False, "reason": refusal.detail})
+                except Unsettled as unsettled:
+                    results.append({"id": letter.id, "taken": False, "reason": str(unsettled)})
                 else:
                     results.append({"id": letter.id, "taken": not refused, "reason": refused and refused.reason})
     if as_json:
@@ -106,6 +106,7 @@ def skip(letter_ids: tuple[int, ...], because: str, as_json: bool) -> None:
 
     from api.commands.faults import Unusable
     from api.commands.output import show_json
+    from consumers.dead_letters import Unsettled
 
     if not because.strip() or len(because) > 500 or not because.isprintable():
         raise Unusable("Say why, in 1 to 500 visible characters.")
@@ -113,7 +114,10 @@ def skip(letter_ids: tuple[int, ...], because: str, as_json: bool) -> None:
         chosen = [_found(letters, each) for each in letter_ids]
         for letter in chosen:
             assert letters is not None
-            letters.skip(letter, by=_who(), because=because.strip(), now=datetime.now(UTC))
+            try:
+                letters.skip(letter, by=_who(), because=because.strip(), now=datetime.now(UTC))
+            except Unsettled as unsettled:
+                raise Unusable(str(unsettled)) from None
     if as_json:
         show_json({"skipped": [letter.id for letter in chosen]})
     else:

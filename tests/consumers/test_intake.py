@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.imports.results import import_results, read_file
 from consumers.intake import DeadLetter, Intake
+from consumers.intake_messages import TYPES, NotTaken, body
 from ledger import Ledger
 from ledger.achievements import RetireAchievement
 from ledger.errors import RecordConflict
@@ -22,6 +24,7 @@ from ledger.events import AchievementAwarded, EvidenceAssessed, EvidenceSubmitte
 from ledger.keys import LearnerKeys
 from ledger.store import StoreUnavailable
 from tests.consumers.sending import LMS, Sent, assess, college, judgement, message, submission, submit
+from tests.house.generated import DOCS
 from tests.imports import files
 from tests.places import settings_in
 
@@ -330,6 +333,12 @@ def test_a_message_at_which_the_ledger_fails_does_not_stop_the_others(
     assert (1, 1) == (len(facts(ledger, EvidenceSubmitted)), len(facts(ledger, EvidenceAssessed)))
 
 
+SCHEMAS = {
+    name: jsonschema_rs.validator_for(
+        json.loads((DOCS / "schemas" / f"{name}.json").read_text("utf-8")), validate_formats=True
+    )
+    for name in TYPES
+}
 SECRETS = ("s3cret-lea", "s3cret-ana", "s3cret-e1", "https://s3cret.example", "My s3cret thoughts", "s3cret-result")
 VALUES = (
     st.sampled_from([*SECRETS, "filing", "drilling", "lea", "ana", "e1", "fine", "2026-03-01T09:00:00Z", "9999-13-01"])
@@ -370,6 +379,16 @@ MESSAGES = st.builds(
     st.sampled_from(["1", "2", "3", "4", "5"]),
     st.just([]) | HEADERS,
 )
+
+
+@given(st.sampled_from(sorted(TYPES)), DATA)
+def test_what_can_be_taken_obeys_the_published_schema(name: str, document: dict[str, Any]) -> None:
+    try:
+        body(json.dumps(document).encode(), name)
+    except NotTaken:
+        return
+
+    assert [] == [error.message for error in SCHEMAS[name].iter_errors(document)]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,6 +11,8 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
+from consumers.dead_letters import TYPE, RefusedCommand
+from consumers.intake_messages import TYPES
 from consumers.transcripts import PublishedTranscript
 from ledger.codec import Envelope
 from ledger.event import catalogue_of_events
@@ -27,6 +29,7 @@ def schema_files() -> dict[str, Callable[[], str]]:
         for name, cls in catalogue_of_events().items()
     }
     shapes[TRANSCRIPT] = PublishedTranscript
+    shapes |= {**TYPES, TYPE: RefusedCommand}
     return {f"schemas/{name}.json": partial(_file, name, shape) for name, shape in shapes.items()}
 
 

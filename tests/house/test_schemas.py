@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from consumers.dead_letters import TYPE
+from consumers.intake_messages import TYPES
 from ledger.event import catalogue_of_events
 from ledger.upcasters import upcasters
 from tests.house.generated import DOCS
@@ -25,7 +27,7 @@ def _obeys(name: str, value: Any) -> bool:
 
 
 def test_every_fact_that_is_or_was_written_has_its_schema_and_nothing_else_has() -> None:
-    assert {*catalogue_of_events(), *upcasters.names(), TRANSCRIPT} == set(SCHEMAS)
+    assert {*catalogue_of_events(), *upcasters.names(), TRANSCRIPT, *TYPES, TYPE} == set(SCHEMAS)
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
