@@ -83,7 +83,7 @@ def member(kafka: Broker, topics: Topics, letters: Letters) -> Iterator[Make]:
 
 @pytest.fixture
 def send(kafka: Broker) -> Iterator[Callable[..., None]]:
-    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, reconnect_backoff_max_ms=500)
 
     def send(*sent: Outgoing) -> None:
         for topic, key, value, headers, timestamp_ms in sent:
@@ -243,7 +243,7 @@ def test_a_member_outlives_its_brokers(member: Make, send: Callable[..., None], 
     time.sleep(8)  # longer than the session
     kafka.start()
     send(*_registered(topics, 2))
-    until(lambda: 2 in heard.positions)
+    until(lambda: 2 in heard.positions, 5)
 
     assert following.loop.running
 
