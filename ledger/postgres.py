@@ -33,7 +33,7 @@ from ledger.store import StoreUnavailable
 
 MIGRATE_FIRST = "the database holds no ledger of this version; run `ledger migrate`"
 OLDEST_SERVER = 15
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 _CONNECT_S = 5
 _SESSIONS = 16
 _WATCH_EVERY_S = 0.25

@@ -138,7 +138,7 @@ class PostgresWriter:
 
 
 # A backend that was lost may still wait for its turn, or for a standby. Once it does neither, what it did is done.
-_STILL_AT_WORK = "SELECT FROM pg_stat_activity WHERE pid = %s AND backend_start = %s AND state = 'active'"
+_STILL_AT_WORK = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND backend_start = %s AND state = 'active'"
 _WHAT_STANDS = """
 SELECT position, topic, state FROM ledger.facts
 WHERE originator_id = %s AND originator_version > %s AND originator_version <= %s ORDER BY originator_version

@@ -27,7 +27,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 
 from ledger.group_commit import GroupCommit
 from ledger.migrations import purpose, refuse_unusable
-from ledger.postgres import MIGRATE_FIRST, Sessions
+from ledger.postgres import MIGRATE_FIRST, PATIENCE_S, Sessions
 from ledger.postgres_append import PostgresWriter, check_text
 from ledger.postgres_binary import INT8, TEXT, TEXTS, Query
 from ledger.postgres_signals import Listener
@@ -124,18 +124,18 @@ class Datastore(PostgresDatastore):
 class PostgresStore(PostgresApplicationRecorder):
     """The log in one database; see `ledger.store.Store` for what its methods promise."""
 
-    def __init__(self, datastore: Datastore, signal: Signal) -> None:
+    def __init__(self, datastore: Datastore, signal: Signal, patience: float = PATIENCE_S) -> None:
         super().__init__(datastore, events_table_name="facts")
         self._sessions = datastore.sessions
         self._signal = signal
         self._listener = Listener(self._sessions.url, purpose("log", "listener"), signal)
-        writer = PostgresWriter(self._sessions.url, purpose("log", "writer"))
+        writer = PostgresWriter(self._sessions.url, purpose("log", "writer"), patience=patience)
         self._writer = GroupCommit(writer, signal.reached, gather=_GATHER_S)
 
     @classmethod
-    def open(cls, url: str) -> PostgresStore:
-        """Open the log at *url*; StoreUnavailable says what keeps it from being used."""
-        sessions = Sessions(url, purpose=purpose("log", "reader"))
+    def open(cls, url: str, *, patience: float = PATIENCE_S) -> PostgresStore:
+        """Open the log at *url*, giving each use *patience* seconds; StoreUnavailable says what keeps it from work."""
+        sessions = Sessions(url, purpose=purpose("log", "reader"), patience=patience)
         try:
             with sessions.using() as session:
                 refuse_unusable(session, "log")
@@ -145,7 +145,7 @@ class PostgresStore(PostgresApplicationRecorder):
         except BaseException:
             sessions.close()
             raise
-        return cls(Datastore(sessions), signal)
+        return cls(Datastore(sessions), signal, patience)
 
     def create_table(self) -> None:
         """Refuse: `ledger migrate` makes the tables, once, and not every process that starts."""

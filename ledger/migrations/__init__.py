@@ -180,7 +180,7 @@ def _create_database(url: str, name: str) -> None:
         connection = session.connection
         try:
             connection.execute("SELECT pg_advisory_lock(%s)", (_TURN,))
-            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (wanted,)).fetchone():
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (wanted,)).fetchone():
                 create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(wanted))
                 connection.execute(create)
         except psycopg.Error as error:
@@ -190,7 +190,7 @@ def _create_database(url: str, name: str) -> None:
 
 def _create_role(connection: psycopg.Connection[Any]) -> None:
     """Make the role that applications act in; roles belong to the whole server, so another database may be first."""
-    if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
         with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(ROLE)))
 
