@@ -82,8 +82,8 @@ class Member:
         """Handle the next batch of messages and commit their offsets; return how many they were."""
         try:
             return self._step()
-        except KafkaError:
-            self._leave()  # whatever state it is in: join anew
+        except Exception:
+            self._leave()  # whatever state it is in: join anew, and go on after what was committed
             raise
 
     def close(self) -> None:

@@ -101,12 +101,13 @@ class Relay:
             self._sending.abandon()
             return 0
         if not self._sending.under_way:
-            self._sent = self.position
+            self._go_on_after(self.position)
         read = self._store.read_log(self._sent, _BATCH)
         if not read and self._sent > self._store.head():
             # An older copy of the log was put back: what was followed is no more.
+            self._sending.abandon()
             self._positions.start_over()
-            self._sent = self._saved = 0
+            self._go_on_after(0)
             read = self._store.read_log(0, _BATCH)
         batch = _up_to(read, _BATCH_BYTES)
         if batch:
@@ -115,6 +116,9 @@ class Relay:
         if self._sending.under_way:
             self._see_it_arrive(leave=1 if len(batch) == _BATCH or len(batch) < len(read) else 0)
         return len(batch)
+
+    def _go_on_after(self, position: int) -> None:
+        self._sent = self._saved = self._sending.arrived = position
 
     def _see_it_arrive(self, leave: int) -> None:
         """Wait until no more than *leave* batches are under way, for as long as it takes, and save the position."""

@@ -232,6 +232,25 @@ def test_partitions_of_a_member_that_leaves_go_to_the_others_at_once(
 
 
 @pytest.mark.slow
+def test_a_member_with_a_name_has_its_partitions_again_when_it_is_back(
+    member: Make, send: Callable[..., None], topics: Topics, kafka: Broker
+) -> None:
+    one, two = Heard(), Heard()
+    leaving = member(one, instance="one")
+    member(two, instance="two")
+    send(*_registered(topics, *range(1, 101)))
+    until(lambda: one.facts and two.facts and _committed(kafka, topics) == 100)
+    theirs = {fact.position % 1000 for fact in two.facts}
+    leaving.close()
+    back = Heard()
+    member(back, instance="one")
+    send(*_registered(topics, *range(1, 101)))
+    until(lambda: len({*back.positions, *two.positions[len(theirs) :]}) == 100)
+
+    assert theirs == set(two.positions), "who stayed has what it had"
+
+
+@pytest.mark.slow
 def test_a_member_outlives_its_brokers(member: Make, send: Callable[..., None], topics: Topics, kafka: Broker) -> None:
     if not kafka.keeps:
         pytest.skip(f"{kafka.kind} keeps nothing over its end")

@@ -255,6 +255,19 @@ def test_an_older_copy_of_the_log_put_back_is_sent_from_its_first_fact(
     assert _log(college) == _relayed(kafka, topics)
 
 
+def test_a_position_that_is_taken_back_has_everything_sent_again(
+    college: College, relay: Make, kafka: Broker, topics: Topics, positions: Positions
+) -> None:
+    _many(college, learners=20, facts=10)
+    running = relay()
+    running.catch_up()
+    positions.start_over()
+    running.catch_up()
+
+    assert 2 * 200 == len(messages(kafka.bootstrap, topics.events))
+    assert college.ledger.store.head() == positions.of("relay")
+
+
 def test_a_running_relay_sends_a_fact_at_once(college: College, relay: Make, positions: Positions) -> None:
     running = relay()
     running.loop.start()
