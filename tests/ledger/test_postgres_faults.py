@@ -90,7 +90,7 @@ def test_an_append_whose_answer_is_lost_is_found_to_stand(database: PostgresUrls
 
 
 def test_an_append_that_the_server_still_works_on_is_waited_for_and_stands_once(database: PostgresUrls) -> None:
-    with proxied(database.log) as (proxy, url), closing(PostgresStore.open(url, patience=4)) as store:
+    with closing(PostgresStore.open(database.log)) as store:
         store.append([Append(KIM, 0, facts("a"))], now=START)
         with held(database.log) as let_go:
             writer = store._writer.writer
