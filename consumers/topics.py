@@ -23,6 +23,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+import consumers.header_names  # noqa: F401  so that whoever asks for a topic can read every message of it
 from ledger.settings import UnusableSettings
 from ledger.store import LARGEST_APPEND
 
@@ -45,6 +46,10 @@ _REPLAYED = {
     "message.timestamp.type": "CreateTime",
     "message.timestamp.after.max.ms": str(2**63 - 1),
 }
+
+# Others choose how they compress, and may have any clock: the broker hands on what we can read, with its own time.
+_FROM_OTHERS = {"compression.type": "uncompressed", "message.timestamp.type": "LogAppendTime"}
+_MATTER = ("cleanup.policy", "compression.type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Topics:
             Topic(self.events, PARTITIONS, _REPLAYED),
             Topic(self.definitions, 1, _REPLAYED),
             Topic(self.transcripts, PARTITIONS, compacted),
-            Topic(self.commands, PARTITIONS, passing),
+            Topic(self.commands, PARTITIONS, {**passing, **_FROM_OTHERS}),
             Topic(self.commands_dead, 1, {**passing, "retention.ms": _FOR_EVER}),
         )
 
@@ -233,9 +238,8 @@ def _refuse_too_few(topic: Topic, partitions: int, before: int) -> None:
 
 
 def _refuse_unsuitable(topic: Topic, settings: Mapping[str, str]) -> None:
-    policy = settings.get("cleanup.policy", "")
-    if policy != topic.settings["cleanup.policy"]:
-        raise UnusableSettings(
-            f"the topic {topic.name} has cleanup.policy={policy};"
-            f" set it to {topic.settings['cleanup.policy']} with kafka-configs"
-        )
+    for name in _MATTER:
+        wanted = topic.settings.get(name)
+        found = settings.get(name, "" if name == "cleanup.policy" else wanted)
+        if wanted is not None and found != wanted:
+            raise UnusableSettings(f"the topic {topic.name} has {name}={found}; set it to {wanted} with kafka-configs")

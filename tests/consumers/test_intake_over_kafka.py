@@ -9,10 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import CorruptRecordError
+from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from consumers.dead_letters import DeadLetters
 from consumers.following import Following
+from consumers.header_names import Batch
 from consumers.intake import Intake
 from consumers.intake_member import IntakeMember
 from consumers.lag import Lag
@@ -225,6 +229,61 @@ def test_a_dead_letter_is_tried_again_from_where_its_message_stands(
     assert None is originals(letter.topic, letter.partition, 10_000)
     assert None is originals("ledger.nothing.v1", 0, 0)
     originals.close()
+
+
+class Hostile(str):
+    """A header's name that is written as bytes that are no UTF-8."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any, **__: Any) -> bytes:
+        return b"\xff\xfe"
+
+
+def test_header_names_of_any_bytes_stop_nothing(
+    kafka: Broker, topics: Topics, ledger: Ledger, letters: DeadLetters, join: Callable[[Ledger], IntakeMember]
+) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", linger_ms=200)
+    with_others = submit("m0")._replace(headers=[*submit("m0").headers, (Hostile("x"), b"1")])
+    batch = [with_others, submit("m1", evidence_id="e2"), assess("m2"), with_others, assess("m3", evidence_id="e2")]
+    for each in batch:
+        producer.send(topics.commands, key=b"lea", value=each.value, headers=each.headers)
+    producer.flush()
+    producer.close()
+
+    join(ledger)
+
+    until(lambda: count(ledger, EvidenceAssessed) == 2, 30)
+    assert 0 == letters.waiting()
+
+
+def test_the_library_still_fails_at_header_names_of_any_bytes() -> None:
+    builder = DefaultRecordBatchBuilder(
+        magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
+        batch_size=1024,
+    )  # fmt: skip
+    builder.append(0, 1_772_000_000_000, None, b"value", [(Hostile("xx"), b"1"), ("ok", None)])
+    written = bytes(builder.build())
+
+    with pytest.raises(CorruptRecordError):
+        list(DefaultRecordBatch(written))
+    assert [[("\\xff\\xfe", b"1"), ("ok", None)]] == [record.headers for record in Batch(written)]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_senders_compress_as_they_like(
+    kafka: Broker, topics: Topics, ledger: Ledger, join: Callable[[Ledger], IntakeMember], compression: str
+) -> None:
+    if not kafka.transactional_reads:
+        pytest.skip(f"{kafka.kind} hands on what was sent as it was compressed")
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "compression.type": compression, "linger.ms": 50})
+    for each in (submit(), assess()):
+        producer.produce(topics.commands, value=each.value, key=b"lea", headers=dict(each.headers), timestamp=1)
+    assert 0 == producer.flush(20)
+
+    join(ledger)
+
+    until(lambda: count(ledger, EvidenceAssessed) == 1, 30)
 
 
 def intake_lag(following: Following) -> list[Lag]:
