@@ -49,6 +49,7 @@ _KEEP = (
     " WHERE dead_letters.source <> excluded.source OR dead_letters.message_id <> excluded.message_id"
 )
 _AT_ONCE = 500
+_MINUTE_US = 60_000_000
 _NO_FACT = "malformed"
 
 Publish = Callable[[Sequence[Outgoing]], None]
@@ -148,17 +149,26 @@ class DeadLetters:
         """Keep a message that is no fact, by where it lies; keeping it again changes nothing."""
         self.keep([DeadLetter(topic, partition, offset, source, id, _NO_FACT, reason)], datetime.now(UTC))
 
-    def publish(self, publish: Publish, topic: str, now: datetime) -> int:
-        """Tell `<topic>.dlt` of every letter of *topic* that it was not told of yet; return how many that were."""
-        told_of = 0
-        query = _SELECT + "WHERE published_us IS NULL AND topic = ? ORDER BY id LIMIT ?"
-        while untold := [Kept._make(row) for row in self._database.fetch(query, (topic, _AT_ONCE))]:
+    def publish(self, publish: Publish, topic: str, now: datetime, partitions: Collection[int] | None = None) -> int:
+        """
+        Tell `<topic>.dlt` of letters of *topic* that it was not told of yet; return how many those were.
+
+        Those of *partitions*, which nobody else has at this time; or all that are a minute old, as a crash leaves them.
+        """
+        told_of, now_us = 0, microseconds(now)
+        query = _SELECT + "WHERE published_us IS NULL AND topic = ? AND "
+        if partitions is None:
+            query, chosen = query + "at_us < ?", [now_us - _MINUTE_US]
+        else:
+            query, chosen = query + f"partition IN ({marks(list(partitions))})", list(partitions)
+        query += " ORDER BY id LIMIT ?"
+        while untold := [Kept._make(row) for row in self._database.fetch(query, (topic, *chosen, _AT_ONCE))]:
             publish([_outgoing(letter) for letter in untold])
             ids = [letter.id for letter in untold]
             with self._database.writing() as writing:
                 writing.execute(
                     f"UPDATE dead_letters SET published_us = ? WHERE id IN ({marks(ids)})",  # noqa: S608  only marks
-                    (microseconds(now), *ids),
+                    (now_us, *ids),
                 )
             told_of += len(untold)
         return told_of
@@ -250,7 +260,8 @@ class Taking:
         refused = self._intake.handle(messages)
         if refused:
             self._letters.keep(refused, self._now())
-            self._letters.publish(self._publish, self._topic, self._now())
+            ours = {letter.partition for letter in refused}
+            self._letters.publish(self._publish, self._topic, self._now(), ours)
 
 
 def _outgoing(letter: Kept) -> Outgoing:

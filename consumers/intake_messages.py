@@ -156,7 +156,7 @@ def read(message: Message, sources: frozenset[str]) -> Asked:
 
 def told(message: Message) -> tuple[str, str]:
     """Return source and id as far as *message* tells them, safe to show; else empty."""
-    found = {name: bytes(value or b"")[:_LONGEST_HEADER].decode("ascii", "replace") for name, value in message.headers}
+    found = {name: bytes(value or b"")[:_LONGEST_HEADER].decode(errors="replace") for name, value in message.headers}
     source, message_id = (found.get(name, "") for name in ("ce_source", "ce_id"))
     return _shown(source), _shown(message_id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -102,9 +102,9 @@ def test_each_letter_is_told_of_once_without_what_was_in_it(letters: DeadLetters
     topic = Topic()
     letters.keep([dead(), dead(1, "m2")], NOW)
 
-    assert [2, 0] == [letters.publish(topic.publish, TOPIC, NOW) for _ in range(2)]
+    assert [2, 0] == [letters.publish(topic.publish, TOPIC, NOW, [3]) for _ in range(2)]
     letters.keep([dead(), dead(2, "m3")], NOW)
-    assert 1 == letters.publish(topic.publish, TOPIC, NOW)
+    assert 1 == letters.publish(topic.publish, TOPIC, NOW, [3])
 
     assert [0, 1, 2] == topic.told_of
     first = topic.messages[0]
@@ -125,8 +125,17 @@ def test_a_message_that_is_no_fact_is_kept_but_told_of_nowhere(letters: DeadLett
     for _ in range(2):
         letters.put("ledger.events.v1", 5, 17, "/ledger", "learner-lrn_1/3", "the key is not that of ce_subject")
 
-    assert 0 == letters.publish(topic.publish, TOPIC, NOW)
+    assert 0 == letters.publish(topic.publish, TOPIC, NOW, range(24))
     assert ("malformed", "waiting", 17) == (only(letters).code, only(letters).state, only(letters).offset)
+
+
+def test_what_another_member_is_about_to_tell_is_left_to_it_unless_it_crashed(letters: DeadLetters) -> None:
+    topic = Topic()
+    letters.keep([dead()], NOW)
+
+    assert 0 == letters.publish(topic.publish, TOPIC, NOW, [4, 5])
+    assert 0 == letters.publish(topic.publish, TOPIC, NOW)
+    assert 1 == letters.publish(topic.publish, TOPIC, NOW + timedelta(minutes=2))
 
 
 def test_nothing_is_lost_while_the_topic_is_out_of_reach(ledger: Ledger, letters: DeadLetters) -> None:
