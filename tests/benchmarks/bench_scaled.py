@@ -7,6 +7,7 @@ Clients, two APIs, projector, relay, awarder, intake, PostgreSQL (durable) and K
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from itertools import cycle
@@ -106,22 +107,22 @@ def prepare(stack: Stack, directory: Path) -> tuple[Caller, list[Waiting], list[
     registrar = Caller(stack.addresses[:1], keys["registrar"])
     for start in range(0, len(rows), 4000):
         registrar.call("POST", "/imports/results", files.results(*rows[start : start + 4000]), media="text/csv")
-    holders = set()
-    found, cursor = [], 0
-    while cursor is not None:
-        page = registrar.call("GET", f"/awards?achievement=filing&limit=1000&after={cursor}")
-        holders.update(award["learner_id"] for award in page["items"])
-        cursor = page["next"]
-    cursor = 0
     assessor = Caller(stack.addresses, keys["assessor"])
-    while cursor is not None:
-        page = assessor.call("GET", f"/queues/assessment?limit=1000&after={cursor}")
-        found += [(item["learner_id"], item["evidence_id"]) for item in page["items"]]
-        cursor = page["next"]
+    holders = {award["learner_id"] for award in pages(registrar, "/awards?achievement=filing&")}
+    found = [(item["learner_id"], item["evidence_id"]) for item in pages(assessor, "/queues/assessment?")]
     load = [waiting for waiting in found if waiting[0] not in holders]
     probes = [waiting for waiting in found if waiting[0] in holders]
     assert (LOADED, PROBED) == (len(load), len(probes))
     return assessor, load, probes
+
+
+def pages(caller: Caller, path: str) -> Iterator[Any]:
+    """Yield the items of a list from all its pages."""
+    cursor: str | None = ""
+    while cursor is not None:
+        page = caller.call("GET", f"{path}limit=500" + (f"&cursor={cursor}" if cursor else ""))
+        yield from page["items"]
+        cursor = page["next"]
 
 
 def raw(url: str) -> float:
