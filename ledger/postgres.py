@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from math import inf
-from threading import Condition, Lock, Thread
-from time import monotonic, sleep
+from threading import Condition, Lock
+from time import monotonic
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 import psycopg
 from psycopg.adapt import Transformer
@@ -27,17 +26,33 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
 
-from ledger.errors import Invalid
+from ledger.deadlines import watch
 from ledger.postgres_binary import Query
+from ledger.postgres_errors import MIGRATE_FIRST, sentence, translate, why_not_connected
 from ledger.store import StoreUnavailable
 
-MIGRATE_FIRST = "the database holds no ledger of this version; run `ledger migrate`"
+__all__ = [
+    "MIGRATE_FIRST",
+    "PATIENCE_S",
+    "Lost",
+    "NoDatabase",
+    "PostgresDatabase",
+    "PostgresWriting",
+    "Session",
+    "Sessions",
+    "connect",
+    "lost",
+    "marked",
+    "sentence",
+    "translate",
+]
+
 OLDEST_SERVER = 15
 PATIENCE_S = 10.0
 _CONNECT_S = 5
 _SESSIONS = 16
-_WATCH_EVERY_S = 0.25
 _TURN = 4_991_233_001  # the advisory lock under which those who write small tables take turns
+_PLANS = {True: ("force_generic_plan", "off"), False: ("auto", "on")}
 _LOST = ("08", "57P", "25006")  # SQLSTATEs after which a session is of no use: broken, shut down, on a standby
 _DURABLE = """
 SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_apply')
@@ -47,7 +62,7 @@ SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_c
        set_config('client_connection_check_interval', %s, false),
        set_config('search_path', 'ledger', false),
        set_config('default_transaction_isolation', 'read committed', false),
-       set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+       set_config('plan_cache_mode', %s, false), set_config('enable_seqscan', %s, false),
        set_config('jit', 'off', false),
        current_setting('server_version_num')::int, pg_backend_pid(),
        (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))
@@ -78,7 +93,7 @@ class Session:
         self._reader = Transformer(connection)
         # A duplicate, because libpq closes its own when it finds the connection lost, and the number is used again.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
-        _watch(self)
+        watch(self)
 
     def ask(self, query: Query, values: Sequence[bytes], make: Callable[[Sequence[Any]], R]) -> list[R]:
         """Return all rows of a query, each as *make* makes it."""
@@ -106,8 +121,13 @@ class Session:
         self._socket.close()
 
 
-def connect(url: str, *, purpose: str = "", patience: float = PATIENCE_S) -> Session:
-    """Open a durable session in autocommit; StoreUnavailable says in one sentence why there is none."""
+def connect(url: str, *, purpose: str = "", patience: float = PATIENCE_S, by_index: bool = False) -> Session:
+    """
+    Open a durable session in autocommit; StoreUnavailable says in one sentence why there is none.
+
+    *by_index* is for those who find everything by an index: what they ask is planned once, and not differently while a
+    table is young and nothing is known of it.
+    """
     options: dict[str, Any] = {"connect_timeout": _CONNECT_S, "application_name": f"ledger{purpose}"}
     try:
         asked = conninfo_to_dict(url)
@@ -117,17 +137,17 @@ def connect(url: str, *, purpose: str = "", patience: float = PATIENCE_S) -> Ses
         connection = psycopg.connect(url, autocommit=True, **{k: v for k, v in options.items() if k not in asked})
     except (psycopg.Error, UnicodeError, ValueError) as error:
         missing = 'FATAL:  database "' in str(error) and "does not exist" in str(error)
-        raise (NoDatabase if missing else StoreUnavailable)(_why_not_connected(url, error)) from None
+        raise (NoDatabase if missing else StoreUnavailable)(why_not_connected(url, error)) from None
     session = Session(connection, (0, None))
     session.due = monotonic() + _CONNECT_S
     server_ms = int(patience * 900)
     try:
-        settings = (f"{server_ms}ms", f"{server_ms // 2}ms", _check_interval(connection))
+        settings = (f"{server_ms}ms", f"{server_ms // 2}ms", _check_interval(connection), *_PLANS[by_index])
         row = connection.execute(_DURABLE, settings, prepare=False).fetchone()
     except BaseException as error:
         session.close()
         if isinstance(error, psycopg.Error):
-            raise StoreUnavailable(_why_not_connected(url, error)) from None
+            raise StoreUnavailable(why_not_connected(url, error)) from None
         raise
     session.due = inf
     assert row is not None
@@ -142,8 +162,17 @@ def connect(url: str, *, purpose: str = "", patience: float = PATIENCE_S) -> Ses
 class Sessions:
     """Sessions to one database, one per use that is under way, kept for the next; further uses wait their turn."""
 
-    def __init__(self, url: str, *, purpose: str = "", at_most: int = _SESSIONS, patience: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        purpose: str = "",
+        at_most: int = _SESSIONS,
+        patience: float = PATIENCE_S,
+        by_index: bool = False,
+    ) -> None:
         self.url = url
+        self._by_index = by_index
         self._purpose = purpose
         self._patience = patience
         self._idle: deque[Session] = deque()
@@ -209,7 +238,7 @@ class Sessions:
                 return self._idle.pop()
             self._room -= 1
         try:
-            return connect(self.url, purpose=self._purpose, patience=self._patience)
+            return connect(self.url, purpose=self._purpose, patience=self._patience, by_index=self._by_index)
         except BaseException:
             self._make_room()
             raise
@@ -343,86 +372,7 @@ def lost(session: Session, error: BaseException | None) -> bool:
     return session.connection.closed or session.connection.broken or state.startswith(_LOST)
 
 
-def translate(error: BaseException) -> None:
-    """Raise what the rest of the ledger knows in the place of an error of the driver's; return for any other."""
-    if isinstance(error, UnicodeEncodeError):
-        raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
-    if isinstance(error, psycopg.errors.CharacterNotInRepertoire) or (
-        isinstance(error, psycopg.DataError) and "NUL" in str(error)
-    ):
-        raise Invalid("Text must not hold the character NUL.") from None
-    if isinstance(error, _NOT_MIGRATED):
-        raise StoreUnavailable(MIGRATE_FIRST) from error
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        msg = f"this database role may not do that ({sentence(error)}); grant it ledger_application"
-        raise StoreUnavailable(msg) from error
-    if isinstance(error, psycopg.Error):
-        msg = f"the database cannot be used: {sentence(error)}"
-        raise StoreUnavailable(msg) from error
-
-
-def sentence(error: BaseException) -> str:
-    """Return what an error of the driver's says, in one line."""
-    primary = getattr(getattr(error, "diag", None), "message_primary", None)
-    lines = (primary or str(error) or type(error).__name__).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
-
-
 def _check_interval(connection: psycopg.Connection[Any]) -> str:
     """Return how often the server looks whether we are still there, so that what we gave up is not done later."""
     local = connection.info.host.startswith("/")
     return "500ms" if not local or os.name == "posix" else "0"
-
-
-_NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
-_SAID = (
-    ("password authentication failed", "the user or the password is wrong"),
-    ("no password supplied", "it needs a password, and the URL has none"),
-    ("does not exist", None),
-    ("onnection refused", "nothing listens there; is the server running?"),
-    ("No such file or directory", "nothing listens there; is the server running?"),
-    ("ame or service not known", "no such host is known"),
-    ("nodename nor servname", "no such host is known"),
-    ("emporary failure in name resolution", "no such host is known"),
-    ("timeout", "it did not answer in time"),
-    ("too many clients", "it has no connection left for us; raise max_connections"),
-    ("starting up", "it is starting up; try again"),
-    ("shutting down", "it is shutting down; try again"),
-)
-
-
-def _why_not_connected(url: str, error: BaseException) -> str:
-    """Say why there is no connection, and where to, without the password that the URL may hold."""
-    try:
-        asked = conninfo_to_dict(url)
-    except (psycopg.Error, UnicodeError, ValueError):
-        return "the database URL cannot be read; it looks like postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-    where = f"{asked.get('host') or 'localhost'}:{asked.get('port') or 5432}/{asked.get('dbname') or ''}"
-    text = str(error).strip() or type(error).__name__
-    meaning = next((meaning for said, meaning in _SAID if said in text), None)
-    return f"the database at {where} cannot be used: {meaning or text.splitlines()[-1].rpartition('FATAL:')[2].strip()}"
-
-
-_watched: WeakSet[Session] = WeakSet()
-_watching = 0  # the process in which a thread watches
-_watch_lock = Lock()
-
-
-def _watch(session: Session) -> None:
-    global _watching  # noqa: PLW0603
-    with _watch_lock:
-        _watched.add(session)
-        if _watching != os.getpid():
-            _watching = os.getpid()
-            Thread(target=_shut_overdue, name="database deadlines", daemon=True).start()
-
-
-def _shut_overdue() -> None:
-    while True:
-        sleep(_WATCH_EVERY_S)
-        with _watch_lock:
-            sessions = list(_watched)
-        now = monotonic()
-        for session in sessions:
-            if session.due < now:
-                session.shut()

@@ -100,7 +100,7 @@ class PostgresWriter:
         raise AssertionError
 
     def _connect(self) -> Session:
-        session = connect(self._url, purpose=self._purpose, patience=self._patience)
+        session = connect(self._url, purpose=self._purpose, patience=self._patience, by_index=True)
         try:
             result = session.connection.pgconn.prepare(_NAME, _CALL, _OIDS)
             if result.status != ExecStatus.COMMAND_OK:

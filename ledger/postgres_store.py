@@ -135,7 +135,7 @@ class PostgresStore(PostgresApplicationRecorder):
     @classmethod
     def open(cls, url: str, *, patience: float = PATIENCE_S) -> PostgresStore:
         """Open the log at *url*, giving each use *patience* seconds; StoreUnavailable says what keeps it from work."""
-        sessions = Sessions(url, purpose=purpose("log", "reader"), patience=patience)
+        sessions = Sessions(url, purpose=purpose("log", "reader"), patience=patience, by_index=True)
         try:
             with sessions.using() as session:
                 refuse_unusable(session, "log")

@@ -28,12 +28,10 @@ DECLARE
     left_out bool[];
     recordeds bigint[];
     any_reference bool := false;
-    any_fact bool := false;
     caller int := 0;
     blocked bool := false;
     stream int;
     facts int;
-    place bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(4991233000);
     SELECT f.position, f.recorded_at INTO newest, recorded FROM ledger.facts f ORDER BY f.position DESC LIMIT 1;
@@ -60,7 +58,6 @@ BEGIN
             IF blocked THEN
                 moved[caller] := reference_head;
             ELSE
-                blocked := false;
                 recorded := greatest(recorded, caller_now[caller]);
             END IF;
             left_out := NULL;
