@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from time import monotonic
 from typing import Any, Protocol
 
 from kafka import KafkaConsumer, OffsetAndMetadata
@@ -36,6 +37,8 @@ _COMMIT_MS = 5_000
 _AT_EASE_S = 1.0  # so long the handler may take before membership is kept up beside it
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
+_LOOK_MS = 2_000  # brokers that have just begun may not know of topics yet, and a group be left with no partitions
+_AWAY_S = 600.0  # after which a consumer that does not find its brokers again is not trusted to
 
 _log = logging.getLogger(__name__)
 
@@ -75,22 +78,37 @@ class Member:
         self._instance = instance
         self._consumer: Any = None
         self._early: dict[Any, list[Any]] = {}
+        self._away_since: float | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-handler")
         self.loop = Loop(group, self.step, lambda: None, _LONGEST_PAUSE_S)
 
     def step(self) -> int:
         """Handle the next batch of messages and commit their offsets; return how many they were."""
         try:
-            return self._step()
-        except Exception:
-            self._leave()  # whatever state it is in: join anew, and go on after what was committed
+            done = self._step()
+        except Exception as error:
+            if not self._may_stay(error):
+                self._leave()  # whatever state it is in: join anew, and go on after what was committed
             raise
+        self._away_since = None
+        return done
 
     def close(self) -> None:
         """Stop after the batch at hand, and leave the group, so that others take over at once."""
         self.loop.stop()
         self._leave()
         self._worker.shutdown()
+
+    def _may_stay(self, error: Exception) -> bool:
+        """
+        Whether the place in the group is kept: while brokers are away, for what is in hand then is nothing.
+
+        Who joins anew instead has to wait, with everybody else, until brokers that are back give up the old place.
+        """
+        if not _passes(error):
+            return False
+        self._away_since = self._away_since or monotonic()
+        return monotonic() - self._away_since < _AWAY_S
 
     def _step(self) -> int:
         consumer = self._joined()
@@ -145,7 +163,14 @@ class Member:
     def _keep_up_membership(self, seconds: float) -> None:
         """Poll without asking for more; what comes all the same, of partitions just assigned, is kept for later."""
         self._consumer.pause(*self._consumer.assignment())
-        for where, messages in self._consumer.poll(timeout_ms=int(seconds * 1000)).items():
+        try:
+            polled = self._consumer.poll(timeout_ms=int(seconds * 1000))
+        except KafkaError as error:
+            if not _passes(error):
+                raise
+            self.loop.pause(seconds)
+            return
+        for where, messages in polled.items():
             self._early.setdefault(where, []).extend(messages)
 
     def _commit(self, offsets: dict[Any, int]) -> None:
@@ -172,6 +197,7 @@ class Member:
                 bootstrap_timeout_ms=_CONNECT_MS,
                 request_timeout_ms=_ANSWER_MS,
                 reconnect_backoff_max_ms=1_000,
+                metadata_max_age_ms=_LOOK_MS,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
@@ -194,6 +220,10 @@ def _outcome(work: Callable[[], None]) -> Exception | None:
     except Exception as error:  # noqa: BLE001 -- a consumer outlives whatever fails
         return error
     return None
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, KafkaError) and bool(error.retriable)
 
 
 def _any_version(name: str) -> str:
