@@ -16,7 +16,9 @@ def messages(bootstrap: str, topic: str) -> list[Any]:
     """Return every message of *topic*, partition by partition."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     try:
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        # Where the first answer about topics is lost, the next says which partitions there are.
+        until(lambda: consumer.partitions_for_topic(topic))
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
         consumer.assign(partitions)
         ends = consumer.end_offsets(partitions)
         found: list[Any] = []

@@ -1,0 +1,1 @@
+"""A whole scaled ledger, seen from outside, while everything under it fails."""
