@@ -96,6 +96,11 @@ class Ledger:
         rules, stream = self._deciding.route(command)
         origin = Origin(actor, correlation, causation, trace)
         request = None if key is None else self._request(command, actor, key, stream)
+        rechecked = None
+        if rules.asks is not None:  # looked up before others have to wait for their turn
+            known = self._deciding.known(stream, rules)
+            with suppress(Refused):  # said below, where what is remembered is known to be the newest
+                rechecked = self._deciding.recheck(rules, known, command, self._deciding.setting(actor.id))
         with self._lanes[hash(stream) % _LANES]:  # commands about one stream take turns rather than attempts
             for _ in range(_ATTEMPTS):
                 known = self._deciding.known(stream, rules)
@@ -104,7 +109,7 @@ class Ledger:
                 refusal: Refused | None = None
                 try:
                     refuse_stale(known.position, expect)
-                    facts = self._deciding.decide(rules, known, command, setting)
+                    facts = self._deciding.decide(rules, known, command, setting, rechecked)
                 except Refused as broken:
                     refusal = broken
                 if not facts and self._deciding.behind(stream, rules, known, setting.catalogue):

@@ -14,6 +14,7 @@ from ledger.event import Event
 
 if TYPE_CHECKING:
     from ledger.catalogue import Catalogue
+    from ledger.foresight import Question, Rechecked
 
 LOCAL_ADMINISTRATION = "local"
 """The account of the command line: trusted in every role until people sign in, and recorded as such."""
@@ -35,11 +36,13 @@ class Setting:
     What a decision may know beside its own stream: the instant, and the definitions and people at one position.
 
     Nothing else: no clock, no randomness, no I/O. The store appends only if the catalogue is still the newest.
+    `rechecked` is the log's own answer where the rules ask what a decision means for learners.
     """
 
     now: datetime
     catalogue: Catalogue
     by: str = SYSTEM
+    rechecked: Rechecked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class Decider(Generic[S, C]):
 
     `decide` returns the facts that follow, `[]` when there is nothing new to record, or raises `Refused`.
     Law: deciding the same command again on the state it led to gives `[]`.
+    `asks`, where the rules need to know what a command means for learners, returns what to look up in the log for it.
     """
 
     category: str
@@ -56,6 +60,7 @@ class Decider(Generic[S, C]):
     evolve: Callable[[S, Event], S]
     decide: Callable[[S, C, Setting], list[Event]]
     subject: Callable[[C], str]
+    asks: Callable[[S, C], Question | None] | None = None
 
     def fold(self, subject: str, facts: Iterable[Event]) -> S:
         """Fold *facts* of one stream, from its beginning, into the state they led to."""

@@ -69,6 +69,18 @@ class NotPublished(Refused):
     """Learners can try only for a published achievement."""
 
 
+class PreviewNeeded(Refused):
+    """A version takes effect for holders only after a preview of who gains, loses and keeps."""
+
+
+class PreviewDiffers(Refused):
+    """A preview is what history up to its position leads to; what differs from that is no preview."""
+
+
+class UnlistedLosers(Refused):
+    """A version takes effect for holders only if everybody who would lose by it stands in the preview."""
+
+
 class UnusableRule(Invalid):
     """A rule must be finite, satisfiable and name each existing achievement at most once."""
 

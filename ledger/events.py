@@ -114,13 +114,15 @@ class StackApproved(Event, frozen=True, kw_only=True):
     approved_by: str
 
 
-@event("stack.activated.v1")
+@event("stack.activated.v2")
 class StackActivated(Event, frozen=True, kw_only=True):
-    """An approved version takes effect at `effective_at`, for new completions or for holders too."""
+    """An approved version takes effect at `effective_at`, for new completions or, as it was previewed, for holders."""
 
     version: int
     activated_by: str
     applies_to: Literal["new", "holders"] = "new"
+    preview: str | None = None
+    rechecked_to: int | None = None
 
 
 @event("stack.retired.v1")

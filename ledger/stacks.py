@@ -8,6 +8,7 @@ Rules kept here:
 - a version is approved by a person other than its drafter;
 - only an approved version is activated, when its milestone is published, and never one older than what is activated;
 - a version takes effect at the instant asked for, else at its `starts_at`, else now;
+- for holders it does so only as it was previewed, and only if nobody would lose by now whom the preview does not list;
 - what is retired completes no more; completions keep the version they were made under;
 - drafting, approving or activating the same again records nothing.
 """
@@ -22,6 +23,7 @@ from ledger.decider import Command, Decider, Setting
 from ledger.definition import StackDefinition
 from ledger.event import Event
 from ledger.events import StackActivated, StackApproved, StackDrafted, StackRetired, StackRevised
+from ledger.foresight import Question, Supposed
 from ledger.programme import StackRecord, StackVersion, evolve_stack
 from ledger.sound_definition import identical, sound_stack
 from ledger.sound_rule import sound
@@ -61,6 +63,7 @@ class ActivateStack(StackCommand, frozen=True, kw_only=True):
     by: str
     applies_to: Literal["new", "holders"] = "new"
     effective_at: datetime | None = None
+    preview: str | None = None
 
 
 class RetireStack(StackCommand, frozen=True, kw_only=True):
@@ -139,8 +142,42 @@ def _activate(state: StackRecord, command: ActivateStack, setting: Setting) -> l
             version=command.version,
             activated_by=command.by,
             applies_to=command.applies_to,
+            preview=command.preview,
+            rechecked_to=_rechecked_to(command, setting),
         )
     ]
+
+
+def _rechecked_to(command: ActivateStack, setting: Setting) -> int | None:
+    """Return up to which position the preview was checked against the log; refuse what it does not bear out."""
+    if command.applies_to == "new":
+        if command.preview is not None:
+            raise errors.Invalid("A preview is named only where the version applies to holders.", field="preview")
+        return None
+    found = setting.rechecked
+    if command.preview is None or found is None:
+        raise errors.PreviewNeeded("Preview this version for holders, and name the preview here.", field="preview")
+    if found.preview != command.preview:
+        msg = "This is no preview of this version as it would take effect now; preview it again, for holders."
+        raise errors.PreviewDiffers(msg, field="preview")
+    if found.unlisted:
+        more = f" and {found.others} more" if found.others else ""
+        msg = f"By now {', '.join(found.unlisted)}{more} would lose by it, not in the preview; preview it again."
+        raise errors.UnlistedLosers(msg, field="preview")
+    return found.position
+
+
+def _asks(state: StackRecord, command: StackCommand) -> Question | None:
+    """Return what to look up in the log: whether a preview is true, and who would lose by now."""
+    if not isinstance(command, ActivateStack) or command.applies_to == "new" or command.preview is None:
+        return None
+    version = state.versions.get(command.version)
+    if version is None or version.approved_by is None or version.effective_at is not None or state.retired:
+        return None
+    supposed = Supposed(
+        stack_id=state.id, definition=version.definition, applies_to="holders", begins=command.effective_at
+    )
+    return Question(supposed, command.preview)
 
 
 def _retire(state: StackRecord, command: RetireStack, setting: Setting) -> list[Event]:
@@ -179,4 +216,5 @@ stacks: Decider[StackRecord, StackCommand] = Decider(
     evolve=evolve_stack,
     decide=decide,
     subject=lambda command: command.stack_id,
+    asks=_asks,
 )

@@ -59,3 +59,9 @@ class Upcasters:
 
 
 upcasters = Upcasters()
+
+
+@upcasters.step("stack.activated.v1", "stack.activated.v2")
+def activated_without_a_preview(fact: JSON) -> JSON:
+    """Read an activation from before holders were previewed: it names no preview."""
+    return fact

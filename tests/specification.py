@@ -13,6 +13,7 @@ from ledger.catalogue import EMPTY, Catalogue
 from ledger.decider import Command, Decider, Setting
 from ledger.errors import Refused
 from ledger.event import Event
+from ledger.foresight import Rechecked
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -27,9 +28,18 @@ class Given:
     catalogue: Catalogue = EMPTY
     now: datetime = NOW
     by: str = "system"
+    rechecked: Rechecked | None = None
 
-    def when(self, command: Command, *, catalogue: Catalogue = EMPTY, now: datetime = NOW, by: str = "system") -> Given:
-        return replace(self, command=command, catalogue=catalogue, now=now, by=by)
+    def when(
+        self,
+        command: Command,
+        *,
+        catalogue: Catalogue = EMPTY,
+        now: datetime = NOW,
+        by: str = "system",
+        rechecked: Rechecked | None = None,
+    ) -> Given:
+        return replace(self, command=command, catalogue=catalogue, now=now, by=by, rechecked=rechecked)
 
     def decided(self) -> list[Event]:
         """Return what follows, having checked that deciding once more on it records nothing."""
@@ -54,7 +64,8 @@ class Given:
     def _decide(self, facts: Sequence[Event]) -> list[Event]:
         assert self.command is not None
         state = self.rules.fold(self.rules.subject(self.command), facts)
-        return self.rules.decide(state, self.command, Setting(now=self.now, catalogue=self.catalogue, by=self.by))
+        setting = Setting(now=self.now, catalogue=self.catalogue, by=self.by, rechecked=self.rechecked)
+        return self.rules.decide(state, self.command, setting)
 
 
 def given(rules: Decider[Any, Any], *facts: Event) -> Given:

@@ -159,14 +159,14 @@ def _broken(
         policy=loss.policy,
         cause=cause,
         lost=lost,
-        would_keep=stack_rule.progress(pinned.rule, held, _offers(pinned.rule, setting), setting.now).closes,
+        would_keep=stack_rule.progress(pinned.rule, held, offers(pinned.rule, setting), setting.now).closes,
         due_at=due_at,
         appeal_until=duration.after(due_at, definition.appeal_within),
     )
     return [broken, notice]
 
 
-def _offers(rule: stack_rule.Rule, setting: Setting) -> dict[str, stack_rule.Holding]:
+def offers(rule: stack_rule.Rule, setting: Setting) -> dict[str, stack_rule.Holding]:
     """Return what could still be earned towards *rule*."""
     offers = ((name, setting.catalogue.offer(name, setting.now)) for name in stack_rule.achievements(rule))
     return {name: offer for name, offer in offers if offer is not None}

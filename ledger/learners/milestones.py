@@ -74,7 +74,7 @@ def _next(record: Record, setting: Setting) -> Iterator[list[Event]]:
     active = setting.catalogue.active_stacks(setting.now) if record.awards else ()
     newest = {stack.stack_id: stack for stack in active}
     for completion in record.completions.values():
-        if _open(record, completion, setting.now):
+        if is_open(record, completion, setting.now):
             yield from hold(record, completion, newest.get(completion.stack_id), setting)
     held = holdings(record, setting)
     for stack in _worth_a_look(record, active, setting):
@@ -95,7 +95,7 @@ def _endorsements_lost(record: Record, award: Award, setting: Setting) -> Iterat
                 yield facts
 
 
-def _open(record: Record, completion: Completion, now: datetime) -> bool:
+def is_open(record: Record, completion: Completion, now: datetime) -> bool:
     """Whether the completion's milestone stands, or waits for confirmation."""
     award = record.awards.get(completion.award_id)
     return completion.declined is None if award is None else record.head(completion.award_id).stands(now)
@@ -113,7 +113,7 @@ def _worth_a_look(record: Record, active: tuple[ActiveStack, ...], setting: Sett
 
 def _complete(record: Record, stack: ActiveStack, held: list[Holding], setting: Setting) -> list[Event]:
     earlier = [c for c in record.completions.values() if c.stack_id == stack.stack_id]
-    if any(_open(record, c, setting.now) for c in earlier):
+    if any(is_open(record, c, setting.now) for c in earlier):
         return []
     if record.held(stack.definition.milestone, setting.now) is not None:
         return []

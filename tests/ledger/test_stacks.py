@@ -10,6 +10,7 @@ import pytest
 from ledger import errors
 from ledger.definition import LossPolicy, OnLoss, StackDefinition
 from ledger.events import StackActivated, StackApproved, StackDrafted, StackRetired, StackRevised
+from ledger.foresight import Rechecked
 from ledger.stacks import ActivateStack, ApproveStack, DraftStack, RetireStack, ReviseStack, stacks
 from tests.examples import (
     DESIGNER,
@@ -54,6 +55,8 @@ APPROVED = facts_of(stack_approved(ID, FIRST))
 ACTIVATED = facts_of(activated(ID, FIRST))
 APPROVE = ApproveStack(stack_id=ID, version=1, by=REVIEWER)
 ACTIVATE = ActivateStack(stack_id=ID, version=1, by=DESIGNER)
+PREVIEW = f"prv_61_1767600000000000_{'a' * 64}"
+FOR_HOLDERS = msgspec.structs.replace(ACTIVATE, applies_to="holders", preview=PREVIEW)
 
 
 def draft(definition: StackDefinition = FIRST) -> DraftStack:
@@ -234,14 +237,53 @@ def test_an_approved_version_takes_effect_now() -> None:
 def test_or_when_its_definition_says_or_when_the_activation_says() -> None:
     later, latest = NOW + timedelta(days=5), NOW + timedelta(days=9)
     facts = facts_of(stack_approved(ID, stack("crafter", leaf(MIG), starts_at=later)))
-    at = msgspec.structs.replace(ACTIVATE, effective_at=latest, applies_to="holders")
+    at = msgspec.structs.replace(ACTIVATE, effective_at=latest)
 
     given(stacks, *facts).when(ACTIVATE, catalogue=PROGRAMME).then(
         StackActivated(effective_at=later, version=1, activated_by=DESIGNER)
     )
     given(stacks, *facts).when(at, catalogue=PROGRAMME).then(
-        StackActivated(effective_at=latest, version=1, activated_by=DESIGNER, applies_to="holders")
+        StackActivated(effective_at=latest, version=1, activated_by=DESIGNER)
     )
+
+
+def test_for_holders_it_takes_effect_as_it_was_previewed() -> None:
+    rechecked = Rechecked(PREVIEW, 70, PROGRAMME.position)
+
+    given(stacks, *APPROVED).when(FOR_HOLDERS, catalogue=PROGRAMME, rechecked=rechecked).then(
+        StackActivated(
+            effective_at=NOW, version=1, activated_by=DESIGNER, applies_to="holders", preview=PREVIEW, rechecked_to=70
+        )
+    )
+
+
+def test_without_a_preview_it_does_not_take_effect_for_holders() -> None:
+    unnamed = msgspec.structs.replace(FOR_HOLDERS, preview=None)
+    found = Rechecked(PREVIEW, 70, PROGRAMME.position)
+
+    for command, rechecked in ((unnamed, found), (FOR_HOLDERS, None)):
+        now = given(stacks, *APPROVED).when(command, catalogue=PROGRAMME, rechecked=rechecked)
+        now.then_refused(errors.PreviewNeeded, field="preview")
+
+
+def test_what_the_log_does_not_bear_out_is_no_preview() -> None:
+    rechecked = Rechecked(PREVIEW.replace("a", "b"), 70, PROGRAMME.position)
+    now = given(stacks, *APPROVED).when(FOR_HOLDERS, catalogue=PROGRAMME, rechecked=rechecked)
+
+    now.then_refused(errors.PreviewDiffers, field="preview")
+
+
+def test_who_would_lose_must_stand_in_the_preview() -> None:
+    rechecked = Rechecked(PREVIEW, 70, PROGRAMME.position, ("lrn_lee", "lrn_mo"), 3)
+    now = given(stacks, *APPROVED).when(FOR_HOLDERS, catalogue=PROGRAMME, rechecked=rechecked)
+
+    now.then_refused(errors.UnlistedLosers, field="preview", saying="lrn_lee, lrn_mo and 3 more")
+
+
+def test_for_new_completions_no_preview_is_asked_for() -> None:
+    named = msgspec.structs.replace(ACTIVATE, preview=PREVIEW)
+
+    given(stacks, *APPROVED).when(named, catalogue=PROGRAMME).then_refused(errors.Invalid, field="preview")
 
 
 def test_a_draft_is_not_activated() -> None:
@@ -255,7 +297,7 @@ def test_a_stack_is_activated_when_its_milestone_is_published() -> None:
 
 
 def test_activating_again_records_nothing_and_otherwise_is_refused() -> None:
-    otherwise = msgspec.structs.replace(ACTIVATE, applies_to="holders")
+    otherwise = FOR_HOLDERS
 
     given(stacks, *ACTIVATED).when(ACTIVATE, catalogue=PROGRAMME).then()
     given(stacks, *ACTIVATED).when(otherwise, catalogue=PROGRAMME).then_refused(errors.AlreadyRecorded)

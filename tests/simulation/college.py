@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from consumers.positions import Positions
 from consumers.run import Followers
 from ledger.achievements import ApproveAchievement, DraftAchievement, PublishAchievement, ReviseAchievement
@@ -24,8 +26,10 @@ from ledger.decider import Command
 from ledger.definition import AchievementDefinition, Criteria, LossPolicy, OnLoss, StackDefinition
 from ledger.event import Actor
 from ledger.events import Role
+from ledger.foresight import Supposed
 from ledger.learners.commands import RegisterLearner
 from ledger.people import GrantRole, RegisterPerson
+from ledger.previewing import preview
 from ledger.stacks import ActivateStack, ApproveStack, DraftStack, ReviseStack
 from projections.views import Views
 from tests import places
@@ -207,11 +211,11 @@ class College:
         self.do(
             draft(stack_id=name, definition=definition, by="dora"),
             ApproveStack(stack_id=name, version=version, by="rey"),
-            ActivateStack(
-                stack_id=name,
-                version=version,
-                by="dora",
-                applies_to="holders" if stack.for_holders else "new",
-                effective_at=at,
-            ),
         )
+        activate = ActivateStack(stack_id=name, version=version, by="dora", effective_at=at)
+        if stack.for_holders:
+            supposed = Supposed(stack_id=name, definition=definition, applies_to="holders", begins=at)
+            ledger = self.ledger
+            seen = preview(ledger.store, ledger.catalogue_at, supposed, position=ledger.store.head(), at=ledger.now())
+            activate = replace(activate, applies_to="holders", preview=seen.name)
+        self.do(activate)
