@@ -53,7 +53,9 @@ def _relay(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack) ->
 def _awarder(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack) -> Loops:
     bootstrap = _kafka(settings)
     positions = ends.enter_context(closing(Positions.of_ledger(settings)))
-    awarder = Awarder(ledger, views, positions, bootstrap, _letters(settings, ends), _turn(settings, "scheduler"))
+    turn = _turn(settings, "scheduler")
+    letters = _letters(settings, ends)
+    awarder = Awarder(ledger, views, positions, bootstrap, letters, turn, instance=settings.instance)
     ends.callback(awarder.close)
     awarder.start()
     return awarder.loops
@@ -61,7 +63,8 @@ def _awarder(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack) 
 
 def _intake(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack) -> Loops:  # noqa: ARG001
     bootstrap = _kafka(settings)
-    member = IntakeMember(ledger, settings.intake_sources, _letters(settings, ends), bootstrap)
+    letters = _letters(settings, ends)
+    member = IntakeMember(ledger, settings.intake_sources, letters, bootstrap, instance=settings.instance)
     ends.callback(member.close)
     member.start()
     return (member.loop,)

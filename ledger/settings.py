@@ -5,6 +5,7 @@ Where the ledger lives, read once from the environment and checked at start.
     LEDGER_PRIVATE_DATABASE_URL   where PostgreSQL keeps keys and accounts; default: NAME_private beside it
     LEDGER_KAFKA                  HOST:PORT[,…] of Apache Kafka; without it followers read the log themselves
     LEDGER_INTAKE_SOURCES         the systems that may send commands by Kafka, comma-separated; default: none
+    LEDGER_INSTANCE               a name for this process that survives its restart; `%h` is the host's; default: none
     LEDGER_KEK                    the key-encryption key, 32 bytes in base64
     LEDGER_KEK_FILE               the file that holds it instead; beside an SQLite log that is by default `ledger.kek`
 
@@ -19,6 +20,7 @@ import base64
 import binascii
 import os
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +57,7 @@ class Settings:
     kek_at: Path | None = None
     kafka: str | None = None
     intake_sources: frozenset[str] = frozenset()
+    instance: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, *, database: str | None = None) -> Settings:
@@ -67,6 +70,7 @@ class Settings:
             kek=_kek(env["LEDGER_KEK"], "LEDGER_KEK") if env.get("LEDGER_KEK") else None,
             kek_at=Path(env["LEDGER_KEK_FILE"]) if env.get("LEDGER_KEK_FILE") else None,
             kafka=_bootstrap(env["LEDGER_KAFKA"]) if env.get("LEDGER_KAFKA") else None,
+            instance=env.get("LEDGER_INSTANCE", "").replace("%h", socket.gethostname()) or None,
             intake_sources=frozenset(filter(None, map(str.strip, env.get("LEDGER_INTAKE_SOURCES", "").split(",")))),
         )
 

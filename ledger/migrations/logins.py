@@ -28,7 +28,7 @@ def admit(owner: PostgresUrls, application: PostgresUrls) -> list[str]:
 def _admit(url: str, user: str, password: str) -> None:
     with closing(connect(url, purpose=purpose("log", "migrate"))) as session:
         try:
-            if not session.connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (user,)).fetchone():
+            if not session.connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).fetchone():
                 make = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(user), sql.Literal(password))
                 with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
                     session.connection.execute(make)

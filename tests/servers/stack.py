@@ -100,8 +100,8 @@ class Stack:
                     self.ports.append(free_port())
                     words = [part.replace("${PORT:-8000}", str(self.ports[-1])) for part in command]
                     words = [*words, "--threads", str(threads)]
-                log = directory / f"{name}-{number}.log"
-                self._running.append(_Running(name, words, self.environment, log))
+                own = self.environment | {"LEDGER_INSTANCE": f"{name}-{number}"}
+                self._running.append(_Running(name, words, own, directory / f"{name}-{number}.log"))
 
     @property
     def addresses(self) -> list[str]:
