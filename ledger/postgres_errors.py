@@ -9,6 +9,7 @@ from ledger.errors import Invalid
 from ledger.store import StoreUnavailable
 
 MIGRATE_FIRST = "the database holds no ledger of this version; run `ledger migrate`"
+_HALTED = "LG001"  # while the ledger is read-only (migrations/log)
 _NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
 _SAID = (
     ("password authentication failed", "the user or the password is wrong"),
@@ -51,6 +52,8 @@ def translate(error: BaseException) -> None:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         msg = f"this database role may not do that ({sentence(error)}); grant it ledger_application"
         raise StoreUnavailable(msg) from error
+    if getattr(error, "sqlstate", None) == _HALTED:
+        raise StoreUnavailable(sentence(error)) from error
     if isinstance(error, psycopg.Error):
         msg = f"the database cannot be used: {sentence(error)}"
         raise StoreUnavailable(msg) from error

@@ -2,6 +2,7 @@
 A group of appends as one transaction on an SQLite file: what conflicts is left out, the others are written.
 
 It is worked out on the one connection that writes, under the write lock, so that nothing can come between.
+The transparency log's tree grows in the same transaction.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from ledger.group_commit import Pending
 from ledger.sqlite_file import writing
 from ledger.store import Append, CatalogueMoved, KeyedReceipt, is_reference
+from ledger.transparency.sqlite_tree import SQLiteTree
 
 VERSIONS = "SELECT value, (SELECT max(originator_version) FROM facts WHERE originator_id = value) FROM json_each(?)"
 _VERSION = "SELECT max(originator_version) FROM facts WHERE originator_id = ?"
@@ -28,14 +30,19 @@ class SQLiteWriter:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self._tree = SQLiteTree(connection)
 
     def write(self, group: Sequence[Pending]) -> int:
         """Write what of *group* can be written, answer each, and return the position of the last fact, 0 if none."""
-        with writing(self.connection):
-            plan = _Plan(self.connection)
-            for pending in group:
-                plan.take(pending)
-            plan.write()
+        try:
+            with writing(self.connection):
+                plan = _Plan(self.connection, self._tree)
+                for pending in group:
+                    plan.take(pending)
+                plan.write()
+        except BaseException:
+            self._tree.undone()
+            raise
         return plan.head if plan.facts else 0
 
     def close(self) -> None:
@@ -46,10 +53,12 @@ class SQLiteWriter:
 class _Plan:
     """What one transaction is to write."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, tree: SQLiteTree) -> None:
         self._connection = connection
+        self._tree = tree
         heads: tuple[int, int, int | None] = connection.execute(_HEADS).fetchone() or (0, 0, None)
-        self.head = heads[0]
+        self.head = self._before = heads[0]
+        self._in_tree = tree.size(self._before)
         self._recorded_us = heads[1]
         self._reference_head = heads[2] or 0
         self._versions: dict[str, int] = {}
@@ -109,6 +118,7 @@ class _Plan:
     def write(self) -> None:
         if self.facts:
             self._connection.executemany("INSERT INTO facts VALUES (?,?,?,?,?,?)", self.facts)
+            self._tree.grow(self._in_tree, self._before, self.facts)
         if self.reference:
             self._connection.executemany("INSERT INTO reference_facts VALUES (?)", self.reference)
         if self.receipts:

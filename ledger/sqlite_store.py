@@ -27,6 +27,7 @@ from ledger.signals import Signal, SignalledSubscription, signal_of
 from ledger.sqlite_append import VERSIONS, SQLiteWriter
 from ledger.sqlite_file import Readers, available, connect, writing
 from ledger.store import Append, KeyedReceipt, Stored, StoreUnavailable, microseconds, size_of
+from ledger.transparency import tables
 
 _APPLICATION_ID = 0x4C454447  # "LEDG"
 _FORMAT = 1
@@ -44,6 +45,7 @@ _TABLES = (
         principal TEXT NOT NULL, key TEXT NOT NULL, request_hash BLOB NOT NULL, stream TEXT NOT NULL,
         version INTEGER NOT NULL, position INTEGER NOT NULL, recorded INTEGER NOT NULL, status TEXT NOT NULL,
         PRIMARY KEY (principal, key)) WITHOUT ROWID""",
+    *tables.SQLITE,
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {_FORMAT}",
 )
