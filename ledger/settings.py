@@ -8,10 +8,17 @@ Where the ledger lives, read once from the environment and checked at start.
     LEDGER_INSTANCE               a name for this process that survives its restart; `%h` is the host's; default: none
     LEDGER_KEK                    the key-encryption key, 32 bytes in base64
     LEDGER_KEK_FILE               the file that holds it instead; beside an SQLite log that is by default `ledger.kek`
+    LEDGER_LOG_KEYS               the file of the keys that sign checkpoints; beside an SQLite log `ledger.log-keys`
+    LEDGER_CHECKPOINTS            the file that every checkpoint is written to; beside an SQLite log
+                                  `ledger.checkpoints`
+    LEDGER_LOG_ORIGIN             the name to give the transparency log when its keys are made; default: a random one
+    LEDGER_WITNESSES              verifier keys of witnesses whose cosignatures are kept, comma-separated; default: none
 
 What is not the log stands in files of its own beside it: for `ledger.db` that is `ledger-keys.db`,
-`ledger-identities.db`, `ledger-followers.db`, `ledger-views/` and `ledger.kek`.
+`ledger-identities.db`, `ledger-followers.db`, `ledger-views/`, `ledger.kek`, `ledger.log-keys` and
+`ledger.checkpoints`.
 Keep the KEK apart from copies of the rest: without it nobody can read what is personal, nor can you.
+Keep checkpoints where whoever can write to the log cannot: against them a rewritten or older log shows.
 """
 
 from __future__ import annotations
@@ -58,6 +65,10 @@ class Settings:
     kafka: str | None = None
     intake_sources: frozenset[str] = frozenset()
     instance: str | None = None
+    log_keys_at: Path | None = None
+    checkpoints_at: Path | None = None
+    log_origin: str | None = None
+    witnesses: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, *, database: str | None = None) -> Settings:
@@ -71,7 +82,11 @@ class Settings:
             kek_at=Path(env["LEDGER_KEK_FILE"]) if env.get("LEDGER_KEK_FILE") else None,
             kafka=_bootstrap(env["LEDGER_KAFKA"]) if env.get("LEDGER_KAFKA") else None,
             instance=env.get("LEDGER_INSTANCE", "").replace("%h", socket.gethostname()) or None,
-            intake_sources=frozenset(filter(None, map(str.strip, env.get("LEDGER_INTAKE_SOURCES", "").split(",")))),
+            intake_sources=frozenset(_listed(env.get("LEDGER_INTAKE_SOURCES", ""))),
+            log_keys_at=Path(env["LEDGER_LOG_KEYS"]) if env.get("LEDGER_LOG_KEYS") else None,
+            checkpoints_at=Path(env["LEDGER_CHECKPOINTS"]) if env.get("LEDGER_CHECKPOINTS") else None,
+            log_origin=env.get("LEDGER_LOG_ORIGIN") or None,
+            witnesses=tuple(_listed(env.get("LEDGER_WITNESSES", ""))),
         )
 
     @property
@@ -109,6 +124,16 @@ class Settings:
             msg = "there is no key-encryption key: set LEDGER_KEK, or LEDGER_KEK_FILE to the file that holds it"
             raise UnusableSettings(msg)
         return self.kek_at or self._beside(".kek")
+
+    @property
+    def log_keys(self) -> Path | None:
+        """Where the keys are that sign checkpoints; None where this process has none."""
+        return self.log_keys_at or (self._beside(".log-keys") if isinstance(self.database, Path) else None)
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """Where checkpoints are kept outside the database; None where this process keeps none."""
+        return self.checkpoints_at or (self._beside(".checkpoints") if isinstance(self.database, Path) else None)
 
     def key_encryption_key(self, *, create: bool = False) -> bytes:
         """Return the key-encryption key; with *create*, make its file if neither it nor a file of keys exists."""
@@ -183,6 +208,11 @@ def _hosts(parts: SplitResult) -> list[tuple[str, int | None]]:
     """Return each host with its port; several are those of a server and its standbys. ValueError for no port."""
     found = (urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(","))
     return [(host.hostname or "", host.port) for host in found]
+
+
+def _listed(text: str) -> list[str]:
+    """Return what stands between commas."""
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def _bootstrap(text: str) -> str:

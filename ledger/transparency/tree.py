@@ -23,6 +23,10 @@ _REMEMBERED = 512
 _AT_ONCE = 10_000
 
 
+class TileMissing(StoreUnavailable):
+    """A tile is not there, or not as wide as the tree is."""
+
+
 class Tree:
     """The tree in *database*; may be used from any thread."""
 
@@ -50,7 +54,7 @@ class Tree:
         return merkle.consistency_path(self.node, first, second)
 
     def hashes(self, level: int, nth: int, width: int = WIDTH) -> bytes:
-        """Return the first *width* hashes of a tile; StoreUnavailable where it is not as wide."""
+        """Return the first *width* hashes of a tile; TileMissing where it is not as wide."""
         needed = width * SIZE
         full = self._full.get((level, nth))
         if full is not None:
@@ -62,7 +66,7 @@ class Tree:
         hashes = bytes(found[0][0]) if found else b""
         if len(hashes) < needed:
             msg = f"the tree has no tile {nth} of level {level} that is {width} wide; see `ledger audit verify`"
-            raise StoreUnavailable(msg)
+            raise TileMissing(msg)
         if len(hashes) == _FULL:
             self._remember(level, nth, [hashes])
         else:
