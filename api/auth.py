@@ -34,7 +34,8 @@ _ADMISSIONS = frozenset({"registrar", "operator", "service"})
 
 PUBLIC = frozenset(
     {"health.livez", "health.readyz", "documentation.openapi", "documentation.page", "documentation.problem",
-     "documentation.problem_list", "documentation.index", "static"}
+     "documentation.problem_list", "documentation.index", "static",
+     "log.checkpoint", "log.tile", "log.inclusion", "log.consistency", "log.keys"}
 )  # fmt: skip
 
 POLICY: dict[str, frozenset[str]] = {
@@ -53,6 +54,7 @@ POLICY: dict[str, frozenset[str]] = {
     "stacks.shown": _EVERYBODY,
     "stacks.version_shown": _EVERYBODY,
     "stacks.revise": _DESIGNERS,
+    "stacks.preview": _DESIGNERS,
     "stacks.approve": _DESIGNERS,
     "stacks.activate": _DESIGNERS,
     "stacks.retire": _DESIGNERS | {"registrar"},
@@ -110,6 +112,7 @@ POLICY: dict[str, frozenset[str]] = {
     "batches.listed": _RECORDS | _ADMISSIONS,
     "batches.shown": _RECORDS | _ADMISSIONS,
     "batches.undo": frozenset({"registrar"}),
+    "log.entries": frozenset({"auditor"}),
     "stats.shown": _STAFF,
     "metrics.shown": frozenset({"operator"}),
     "me.shown": _EVERYBODY,

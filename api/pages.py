@@ -23,21 +23,21 @@ T = TypeVar("T")
 def page(found: Sequence[T], limit: int, mark: Callable[[T], object]) -> Page[T]:
     """Return *found*, of which one more than *limit* was asked for, as a page; *mark* is where an item stands."""
     items = list(found[:limit])
-    return Page(items=items, next=_written(mark(items[-1])) if len(found) > limit else None)
+    return Page(items=items, next=written(mark(items[-1])) if len(found) > limit else None)
 
 
 def page_of_names(names: Iterable[str], limit: int, cursor: str | None) -> tuple[list[str], str | None]:
     """Return one page of *names* in order, and the cursor of the next."""
     after = after_name(cursor)
     found = sorted(name for name in names if name > after)[: limit + 1]
-    return found[:limit], _written(found[limit - 1]) if len(found) > limit else None
+    return found[:limit], written(found[limit - 1]) if len(found) > limit else None
 
 
 def after_position(cursor: str | None) -> int:
     """Return the position after which a page begins."""
     text = _read(cursor) if cursor else "0"
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise _unusable()
+        raise unusable()
     return int(text)
 
 
@@ -46,7 +46,8 @@ def after_name(cursor: str | None) -> str:
     return _read(cursor) if cursor else ""
 
 
-def _written(mark: object) -> str:
+def written(mark: object) -> str:
+    """Return *mark* as a cursor."""
     return base64.urlsafe_b64encode(str(mark).encode()).decode().rstrip("=")
 
 
@@ -54,12 +55,13 @@ def _read(cursor: str) -> str:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        raise _unusable() from None
-    if "\x00" in text or _written(text) != cursor:
-        raise _unusable()
+        raise unusable() from None
+    if "\x00" in text or written(text) != cursor:
+        raise unusable()
     return text
 
 
-def _unusable() -> Problem:
+def unusable() -> Problem:
+    """Return the refusal of a cursor that no page of the list gave."""
     error = FieldError("cursor", "must be the `next` of an earlier page of this list")
     return Problem(UNUSABLE, error.sentence, error)

@@ -104,8 +104,10 @@ def recheck(store: Store, catalogue_at: CatalogueAt, question: Question, setting
     named = PreviewName.read(question.preview)
     if named is None or named.position > head or named.at > now:
         return untrue
-    _, milestone = setting.catalogue.published(question.supposed.definition.milestone)
-    supposed = msgspec.structs.replace(question.supposed, milestone=milestone)
+    supposed = question.supposed
+    if supposed.milestone is None:  # a preview of a file that defines it may be older than the milestone
+        _, milestone = setting.catalogue.published(supposed.definition.milestone)
+        supposed = msgspec.structs.replace(supposed, milestone=milestone)
     try:
         then = _World.of(catalogue_at(named.position), supposed, named.at)
     except Refused:

@@ -17,6 +17,14 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SHOWN = 20
 
 
+def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Read STACK=PREVIEW, each stack once."""
+    pairs = dict(one.partition("=")[::2] for one in given)
+    if len(pairs) < len(given) or not all(name and value for name, value in pairs.items()):
+        raise click.BadParameter("write STACK=PREVIEW, each stack once", param=parameter)
+    return pairs
+
+
 @click.group("import")
 @database_option
 def import_() -> None:
@@ -27,9 +35,16 @@ def import_() -> None:
 @click.argument("file", type=_FILE)
 @click.option("--by", required=True, metavar="PERSON", help="Who drafts and publishes.")
 @click.option("--approved-by", required=True, metavar="PERSON", help="Who approves: somebody else.")
+@click.option(
+    "--holders",
+    multiple=True,
+    metavar="STACK=PREVIEW",
+    callback=_pairs,
+    help="Let this stack's new version take effect for holders too, as it was previewed; may be repeated.",
+)
 @json_option
 @database_option
-def catalogue(file: Path, by: str, approved_by: str, as_json: bool) -> None:
+def catalogue(file: Path, by: str, approved_by: str, holders: dict[str, str], as_json: bool) -> None:
     """Draft, approve and put into effect what FILE (JSON) defines."""
     from api.commands.opening import opened, there_is_one
     from api.commands.output import show_json
@@ -44,7 +59,9 @@ def catalogue(file: Path, by: str, approved_by: str, as_json: bool) -> None:
             rehearse(raw, name=file.name, by=by, approved_by=approved_by)
         with opened(create=True) as at:
             with progress("defining") as tell:
-                done = import_catalogue(at.ledger, raw, name=file.name, by=by, approved_by=approved_by, progress=tell)
+                done = import_catalogue(
+                    at.ledger, raw, name=file.name, by=by, approved_by=approved_by, holders=holders, progress=tell
+                )
             at.follow()
     except UnusableFile as error:
         raise UnusableFile(f"{file.name}: {error}") from None

@@ -3,6 +3,7 @@ A catalogue file: everything that can be earned, drafted, approved and put into 
 
     {"issuer": {…}, "achievements": [{"id": …, …}], "stacks": [{"id": …, "milestone": {…}, "rule": {…}, …}]}
 
+A stack's new version takes effect for new completions; for holders only where its preview is named.
 References resolve file-wide, in whatever order the file has them. The whole file is rehearsed before anything of it is
 recorded, so an unusable one leaves no trace; its fault is named by its path in the file.
 Who issues, where the file says so, is recorded with it.
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 from msgspec.structs import replace
 
+from api.imports.one_stack import CheckedPreview, checked_previews
 from api.imports.rehearsal import COMMAND_LINE, Rehearsal
 from api.imports.unusable import UnusableFile
 from api.paths import field_errors
@@ -38,12 +40,15 @@ from ledger.definition import PRINCIPLES, FrameworkCheck
 from ledger.errors import Refused
 from ledger.event import Actor
 from ledger.events import Role
+from ledger.foresight import Rechecked
 from ledger.identities import written
 from ledger.issuer import DescribeIssuer
 from ledger.rule_language import RuleError, parse
 from ledger.sound_definition import identical
 from ledger.stacks import ActivateStack, ApproveStack, DraftStack, ReviseStack
 
+_NOBODY: Mapping[str, str] = {}
+_UNSEEN: Mapping[str, CheckedPreview] = {}
 _INDEX = re.compile(r"\.(\d+)")
 LOOK_AGAIN_AFTER = timedelta(days=365)
 Progress = Callable[[int, int], None]
@@ -99,16 +104,22 @@ def import_catalogue(
     by: str,
     approved_by: str,
     actor: Actor = COMMAND_LINE,
+    holders: Mapping[str, str] = _NOBODY,
     progress: Progress | None = None,
 ) -> Imported:
-    """Record the catalogue in *raw*; *by* and *approved_by* are how the two people are known outside the ledger."""
+    """
+    Record the catalogue in *raw*; *by* and *approved_by* are how the two people are known outside the ledger.
+
+    *holders* names the previews of stacks that take effect for holders too; each is checked before all else.
+    """
     now = ledger.now()
     signed = _signed(raw, name, by, approved_by, now)
+    previews = checked_previews(ledger, signed.file.stacks, holders)
     known = ledger.identities.find_all("person", [by, approved_by])
-    plan = _Plan(signed, known, ledger.catalogue(), now, actor.id)
+    plan = _Plan(signed, known, ledger.catalogue(), now, actor.id, previews)
     if len(known) < 2:  # nobody gets an account for the sake of a file that turns out unusable
         known = ledger.identities.register("person", [by, approved_by])
-        plan = _Plan(signed, known, ledger.catalogue(), now, actor.id)
+        plan = _Plan(signed, known, ledger.catalogue(), now, actor.id, previews)
     position = 0
     for done, command in enumerate(plan.commands, start=1):
         position = ledger.execute(command, actor=actor).position
@@ -143,9 +154,16 @@ class _Plan:
     """The commands that a file asks for, each rehearsed as it is found; *known* may lack who has no account yet."""
 
     def __init__(
-        self, signed: _Signed, known: Mapping[str, str], catalogue: Catalogue, now: datetime, granted_by: str
+        self,
+        signed: _Signed,
+        known: Mapping[str, str],
+        catalogue: Catalogue,
+        now: datetime,
+        granted_by: str,
+        previews: Mapping[str, CheckedPreview] = _UNSEEN,
     ) -> None:
         self._rehearsal = Rehearsal(catalogue, now)
+        self._previews = previews
         self._by = known.get(signed.by) or ids.new("per")
         self._approved_by = known.get(signed.approved_by) or ids.new("per")
         # Facts name people by their accounts; a blank name stays as it is, to be refused.
@@ -200,16 +218,20 @@ class _Plan:
             yield self._step(path, ReviseStack(stack_id=name, definition=definition, by=self._by))
         version = self._rehearsal.catalogue.stacks[name].newest
         yield self._step(path, ApproveStack(stack_id=name, version=version, by=self._approved_by))
-        yield self._step(
-            path,
-            ActivateStack(
-                stack_id=name, version=version, by=self._by, applies_to="new", effective_at=definition.starts_at
-            ),
+        previewed = self._previews.get(name)
+        activate = ActivateStack(
+            stack_id=name,
+            version=version,
+            by=self._by,
+            applies_to="holders" if previewed else "new",
+            effective_at=definition.starts_at,
+            preview=previewed.name if previewed else None,
         )
+        yield self._step(path, activate, previewed.rechecked if previewed else None)
 
-    def _step(self, path: str, command: Command) -> Step:
+    def _step(self, path: str, command: Command, rechecked: Rechecked | None = None) -> Step:
         try:
-            self._rehearsal.decide(command)
+            self._rehearsal.decide(command, rechecked)
         except Refused as refused:
             raise UnusableFile(_located(path, refused)) from None
         return Step(path, command)

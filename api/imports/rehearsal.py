@@ -14,6 +14,7 @@ from ledger.achievements import AchievementCommand, achievements
 from ledger.catalogue import Catalogue
 from ledger.decider import LOCAL_ADMINISTRATION, Command, Decider, Setting
 from ledger.event import Actor, Event, Recorded
+from ledger.foresight import Rechecked
 from ledger.frameworks import FrameworkCommand, frameworks
 from ledger.issuer import IssuerCommand, issuer
 from ledger.people import PersonCommand, people
@@ -39,12 +40,17 @@ class Rehearsal:
         self._now = now
         self._by = by
 
-    def decide(self, command: Command) -> list[Event]:
-        """Return what *command* would record and move the copy on; raises `Refused` as the ledger would."""
+    def decide(self, command: Command, rechecked: Rechecked | None = None) -> list[Event]:
+        """
+        Return what *command* would record and move the copy on; raises `Refused` as the ledger would.
+
+        *rechecked* is what the log says of the preview that the command names.
+        """
         rules, known = next(found for base, found in _KINDS.items() if isinstance(command, base))
         subject = rules.subject(command)
         state = known(self.catalogue, subject) or rules.initial(subject)
-        facts = rules.decide(state, command, Setting(now=self._now, catalogue=self.catalogue, by=self._by))
+        setting = Setting(now=self._now, catalogue=self.catalogue, by=self._by, rechecked=rechecked)
+        facts = rules.decide(state, command, setting)
         stream = f"{rules.category}-{subject}"
         self.catalogue = self.catalogue.advance(self._recorded(stream, fact) for fact in facts)
         return facts

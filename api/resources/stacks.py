@@ -10,8 +10,11 @@ from api.acting import carry_out, ledger
 from api.answers import Page, answer, described
 from api.door import Door
 from api.pages import page_of_names
+from api.previews import cursor_of, previewed, resumed
 from api.reading import last_position
 from api.schemas.catalogue import StackLine, StackShown, StackVersionShown
+from api.schemas.definitions import StackDefinitionSchema
+from api.schemas.previews import PreviewSchema, PreviewShown
 from api.schemas.reading import PageSchema
 from api.schemas.stacks import (
     ActivateStackSchema,
@@ -20,6 +23,8 @@ from api.schemas.stacks import (
     RetireStackSchema,
     ReviseStackSchema,
 )
+from ledger.definition import StackDefinition
+from ledger.foresight import Supposed
 from ledger.stacks import ActivateStack, ApproveStack, DraftStack, RetireStack, ReviseStack
 
 blueprint = Door("stacks", __name__, description="Rules under which micro-credentials stack into milestone badges.")
@@ -68,6 +73,22 @@ def version_shown(stack_id: str, version: int) -> Response:
 def revise(command: ReviseStack, stack_id: str) -> Response:
     """Draft the next version, or replace its unapproved draft; holders keep what they hold."""
     return carry_out(command, stack_id, _at(stack_id))
+
+
+@blueprint.post("/stacks/<id:stack_id>/previews")
+@blueprint.arguments(PreviewSchema, location="query")
+@blueprint.arguments(StackDefinitionSchema)
+@blueprint.response(200, described(PreviewShown))
+def preview(query: dict[str, Any], definition: StackDefinition, stack_id: str) -> Response:
+    """Replay history as if the stack were defined so: who gains, loses and keeps. Nothing is recorded."""
+    supposed = Supposed(
+        stack_id=stack_id, definition=definition, applies_to=query["applies_to"], begins=query.get("effective_at")
+    )
+    after, moment = resumed(ledger(), query.get("cursor"))
+    limit = query["limit"]
+    found, lines = previewed(ledger(), supposed, moment, after=after, limit=limit + 1)
+    following = cursor_of(found, after + limit) if len(lines) > limit else None
+    return answer(PreviewShown.of(found, lines[:limit], following), position=found.position)
 
 
 @blueprint.post("/stacks/<id:stack_id>/versions/<number:version>/approval")

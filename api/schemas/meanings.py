@@ -77,6 +77,7 @@ MEANINGS = {
     "pathway": "Whether the stack goes for breadth or for depth.",
     "effective_at": "From when on it takes effect; at once unless said.",
     "applies_to": "`new` completions only, or `holders` of the milestone as well.",
+    "preview": "The `name` of the preview of this version for holders; asked for where it applies to holders.",
     "issuer": "In whose name achievements are awarded.",
     "url": "The home page.",
     "achievements": "The achievements that the file defines.",

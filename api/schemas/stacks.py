@@ -9,7 +9,7 @@ from marshmallow import post_load
 from api.auth import principal
 from api.schemas.command import CommandSchema
 from api.schemas.definitions import StackDefinitionSchema, StackEntrySchema
-from api.schemas.fields import Choice, Instant, Prose
+from api.schemas.fields import Choice, Instant, Prose, Text
 from ledger import stacks
 
 
@@ -44,6 +44,7 @@ class ActivateStackSchema(CommandSchema):
 
     applies_to = Choice(("new", "holders"))
     effective_at = Instant(allow_none=True)
+    preview = Text(longest=120, allow_none=True)
 
 
 class RetireStackSchema(CommandSchema):
