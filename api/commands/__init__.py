@@ -19,6 +19,7 @@ _COMMANDS = {
     "serve": ("serve", "Serve the HTTP API."),
     "demo": ("serve", "Serve a sample programme on loopback, with keys and a tour."),
     "import": ("imports", "Import a catalogue, results or a competency framework."),
+    "stacks": ("stacks", "Preview what a stack's rule would do."),
     "batches": ("batches", "List, show and undo imported batches."),
     "transcript": ("learners", "Show a learner's transcript."),
     "progress": ("learners", "Show what a learner has of each milestone, and what is missing."),
