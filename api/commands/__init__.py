@@ -31,8 +31,9 @@ _COMMANDS = {
     "keys": ("keys", "Make API keys."),
     "migrate": ("migrate", "Make PostgreSQL's schemas and Kafka's topics, or bring them up to date."),
     "copy": ("copy", "Copy a ledger from SQLite files to PostgreSQL."),
-    "run": ("run", "Run a process of a scaled ledger: projector, relay, awarder or intake."),
+    "run": ("run", "Run a process of a scaled ledger: projector, sequencer, relay, awarder or intake."),
     "lag": ("lag", "Show how far everything that follows the log is behind it."),
+    "witness": ("witness", "Cosign the checkpoints of ledgers, as somebody outside."),
     "deadletters": ("deadletters", "List, show, retry and skip messages that could not be taken in."),
 }
 
