@@ -24,14 +24,14 @@ from tests.servers import free_port, until
 from tests.servers.kafka import Broker
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
-from tests.servers.stack import Stack, environment
+from tests.servers.stack import Stack, environment, procfile
 
 LMS = "https://lms.example"
 MICROS = ("a", "b", "c")
 MILESTONES = {"pair": ("a", "b"), "top": ("pair", "c")}
 """What follows by rule, and from what."""
 
-COUNTS = {"api": 2, "projector": 1, "relay": 2, "awarder": 2, "intake": 2}
+COUNTS = dict.fromkeys(procfile(), 1) | {"api": 2, "relay": 2, "awarder": 2, "intake": 2}
 AWARDING = ("relay", "awarder")
 """Without those no milestone is awarded; the others may be away."""
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.journeys.scaled.campus import Campus
 from tests.journeys.scaled.work import Ledgers
+from tests.servers.postgres import PostgresServer
 
 _MOMENT_SECONDS = 3.0
 _LONG_SECONDS = 45.0
@@ -75,6 +78,35 @@ def test_a_standby_takes_over_while_clients_write(ledgers: Ledgers, standbys: in
             assert before < work.done(), "commands are taken again"
 
     ledgers.hold(f"{standbys} standbys promoted", work)
+
+
+@pytest.mark.soak
+def test_what_the_standby_does_not_have_is_not_acknowledged(ledgers: Ledgers) -> None:
+    campus = ledgers.campus
+    with ledgers.busy() as work:
+        standby = campus.follow()
+        time.sleep(1)
+        with campus.outage():
+            with _standing_still(standby):
+                time.sleep(_LONG_SECONDS)
+                campus.postgres.kill()
+            campus.promote(standby)
+        time.sleep(2)
+
+    ledgers.hold("standby that hung promoted", work)
+
+
+@contextmanager
+def _standing_still(server: PostgresServer) -> Iterator[None]:
+    postmaster = psutil.Process(server._ours.program.pid)
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def _goes_and_comes(ledgers: Ledgers, away: Callable[[Campus], None], times: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from random import Random
 
 import pytest
 
@@ -44,3 +45,16 @@ def test_a_relay_that_lost_its_turn_comes_back_with_what_it_had(ledgers: Ledgers
         time.sleep(2)
 
     ledgers.hold(f"relay a zombie, {times}", work)
+
+
+@pytest.mark.soak
+def test_relays_that_are_frozen_at_any_moment_never_skip(ledgers: Ledgers) -> None:
+    campus, chance = ledgers.campus, Random(3)
+    with ledgers.busy(pace=0.01) as work:
+        for number in range(40):
+            time.sleep(chance.random())
+            with campus.outage(), campus.stopped("relay", number % COUNTS["relay"]):
+                campus.to_postgres.reset()
+                time.sleep(1 + chance.random())
+
+    ledgers.hold("relays frozen, 40", work)
