@@ -21,6 +21,7 @@ from api.resources import (
     appeals,
     awards,
     batches,
+    blast,
     documentation,
     evidence,
     frameworks,
@@ -47,7 +48,7 @@ from projections.views import Views
 VERSION = "1.0.0"
 RESOURCES = (
     achievements, stacks, frameworks, issuer, people, learners, evidence, appeals,
-    awards, queues, imports, batches, stats, me, health, metrics,
+    awards, queues, imports, batches, blast, stats, me, health, metrics,
 )  # fmt: skip
 _HEADERS = {
     "Content-Security-Policy": (

@@ -200,6 +200,10 @@ class Catalogue:
         """Return the one account that stands for all linked accounts of the same human being."""
         return self._roots.get(account, account)
 
+    def accounts(self, account: str) -> tuple[str, ...]:
+        """Return all accounts of the same human being, this one included."""
+        return self._accounts.get(self.root(account), (account,))
+
     def may(self, account: str, role: str, achievement_id: str | None, now: datetime) -> bool:
         """Whether any account of this human being holds *role* now, for that achievement where one is named."""
         return any(
@@ -217,8 +221,7 @@ class Catalogue:
         return any(self.root(one) == learner for person in self._same(account) for one in person.conflicts)
 
     def _same(self, account: str) -> Iterable[PersonRecord]:
-        accounts = self._accounts.get(self.root(account), (account,))
-        return (self.people[one] for one in accounts if one in self.people)
+        return (self.people[one] for one in self.accounts(account) if one in self.people)
 
 
 _KINDS = {"achievement": "achievements", "stack": "stacks", "framework": "frameworks", "person": "people"}

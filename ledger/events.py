@@ -214,6 +214,15 @@ class ConflictDeclared(Event, frozen=True, kw_only=True):
     learner: str
 
 
+@event("assessor.discredited.v1")
+class AssessorDiscredited(Event, frozen=True, kw_only=True):
+    """Two people found a person's judgements wanting; what rests on them was queued for review, learner by learner."""
+
+    discredited_by: str
+    approved_by: str
+    reason: str
+
+
 # Batches: `batch-<id>`
 
 
@@ -285,6 +294,16 @@ class EvidenceWithdrawn(Event, frozen=True, kw_only=True):
     withdrawn_by: str
     cause: Literal["learner", "voided"] = "learner"
     reason: Private | None = None
+
+
+@event("evidence.discredited.v1")
+class EvidenceDiscredited(Event, frozen=True, kw_only=True):
+    """Two people found evidence wanting; the award that rests on it was queued for review."""
+
+    evidence_id: str
+    discredited_by: str
+    approved_by: str
+    reason: Private
 
 
 class Judgement(Value, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ Rules kept here:
 - accounts linked to each other count as one human being wherever two people are needed;
 - a role is granted for achievements that exist, until an instant to come or for good; withdrawing takes it whole;
 - who declared a conflict of interest with a learner is recused for good;
+- discrediting an assessor takes two other people, registrars both; it takes no role and no award;
 - saying the same again records nothing.
 """
 
@@ -16,9 +17,17 @@ from datetime import datetime
 from typing import Literal
 
 from ledger import errors, ids
-from ledger.decider import Command, Decider, Setting
+from ledger.decider import LOCAL_ADMINISTRATION, Command, Decider, Setting
 from ledger.event import Event
-from ledger.events import AccountLinked, ConflictDeclared, PersonRegistered, Role, RoleGranted, RoleWithdrawn
+from ledger.events import (
+    AccountLinked,
+    AssessorDiscredited,
+    ConflictDeclared,
+    PersonRegistered,
+    Role,
+    RoleGranted,
+    RoleWithdrawn,
+)
 from ledger.programme import Grant, PersonRecord, evolve_person
 
 
@@ -63,6 +72,14 @@ class DeclareConflict(PersonCommand, frozen=True, kw_only=True):
     learner: str
 
 
+class DiscreditAssessor(PersonCommand, frozen=True, kw_only=True):
+    """State that the person's judgements are found wanting; awards that rest on them are queued for review before."""
+
+    by: str
+    approved_by: str
+    reason: str
+
+
 def decide(state: PersonRecord, command: PersonCommand, setting: Setting) -> list[Event]:
     if isinstance(command, RegisterPerson):
         return _register(state, command, setting)
@@ -81,6 +98,8 @@ def decide(state: PersonRecord, command: PersonCommand, setting: Setting) -> lis
             if command.learner in state.conflicts:
                 return []
             return [ConflictDeclared(effective_at=setting.now, learner=command.learner)]
+        case DiscreditAssessor():
+            return _discredit(state, command, setting)
     raise TypeError(command)
 
 
@@ -120,6 +139,27 @@ def _grant(state: PersonRecord, command: GrantRole, setting: Setting) -> list[Ev
             granted_by=command.by,
             achievements=command.achievements,
             until=command.until,
+        )
+    ]
+
+
+def _discredit(state: PersonRecord, command: DiscreditAssessor, setting: Setting) -> list[Event]:
+    catalogue = setting.catalogue
+    people = {catalogue.root(one) for one in (command.by, command.approved_by, state.id)}
+    if len(people) < 3:
+        msg = "Two people discredit a third; one of them cannot be another."
+        raise errors.SecondPersonNeeded(msg, field="approved_by")
+    for account in (command.by, command.approved_by):
+        if account != LOCAL_ADMINISTRATION and not catalogue.may(account, "registrar", None, setting.now):
+            raise errors.NotAllowed(f"This takes the role registrar, which {account} does not hold.", field="by")
+    if command.reason in state.discredited:
+        return []
+    return [
+        AssessorDiscredited(
+            effective_at=setting.now,
+            discredited_by=command.by,
+            approved_by=command.approved_by,
+            reason=command.reason,
         )
     ]
 

@@ -27,7 +27,7 @@ from ledger.learners.foreseeing import foresee
 from ledger.store import Store, Stored
 from ledger.supposing import supposing
 
-__all__ = ["Preview", "Progress", "naming", "preview", "recheck", "saying"]
+__all__ = ["Preview", "Progress", "fact_of", "naming", "preview", "recheck", "saying", "stories"]
 
 CatalogueAt = Callable[[int], Catalogue]
 Progress = Callable[[int, int], None]
@@ -77,7 +77,7 @@ def preview(
     counts: dict[Outcome, int] = {"gains": 0, "loses": 0, "keeps": 0}
     some = concerned(store, world.names(supposed), supposed.stack_id, position, progress)
     folded = 0
-    for done, (learner_id, facts) in enumerate(_stories(store, some, position), start=1):
+    for done, (learner_id, facts) in enumerate(stories(store, some, position), start=1):
         folded += len(facts)
         for line in world.foresee(learner_id, supposed.stack_id, facts):
             counts[line.outcome] += 1
@@ -117,7 +117,7 @@ def recheck(store: Store, catalogue_at: CatalogueAt, question: Question, setting
     names = then.names(supposed) | today.names(supposed)
     unlisted: list[str] = []
     some = concerned(store, names, supposed.stack_id, head)
-    for learner_id, facts in _stories(store, some, head):
+    for learner_id, facts in stories(store, some, head):
         listed = set()
         for line in then.foresee(learner_id, supposed.stack_id, _until(named.position, facts)):
             digest.add(line)
@@ -167,9 +167,9 @@ def naming(
 
 
 def saying(field: str, names: Iterable[str]) -> re.Pattern[bytes]:
-    """Return what finds any of *names* as the value of *field*; names are written by people, in plain characters."""
-    alternatives = "|".join(re.escape(name) for name in sorted(names))
-    return re.compile(f'"{field}":"(?:{alternatives})"'.encode())
+    """Return what finds any of *names* as the value of *field*, as it is written in a body."""
+    written = b"|".join(re.escape(msgspec.json.encode(name)) for name in sorted(names))
+    return re.compile(b'"' + field.encode() + b'":(?:' + written + b")")
 
 
 class _World(NamedTuple):
@@ -198,11 +198,11 @@ class _World(NamedTuple):
         return frozenset(name for one in versions for name in (*one.rule.names, one.definition.milestone))
 
     def foresee(self, learner_id: str, stack_id: str, facts: Iterable[Stored]) -> tuple[Foreseen, ...]:
-        record = learners.fold(learner_id, map(_fact, facts))
+        record = learners.fold(learner_id, map(fact_of, facts))
         return foresee(record, stack_id, self.before, self.after)
 
 
-def _stories(store: Store, learner_ids: Iterable[str], until: int) -> Iterator[tuple[str, list[Stored]]]:
+def stories(store: Store, learner_ids: Iterable[str], until: int) -> Iterator[tuple[str, list[Stored]]]:
     """Yield each learner's facts up to *until*, reading a few hundred learners at a time."""
     left = iter(learner_ids)
     while some := list(islice(left, _FOLDED_AT_ONCE)):
@@ -211,7 +211,7 @@ def _stories(store: Store, learner_ids: Iterable[str], until: int) -> Iterator[t
             yield learner_id, _until(until, read.get(f"learner-{learner_id}", ()))
 
 
-def _fact(stored: Stored) -> Event:
+def fact_of(stored: Stored) -> Event:
     return codec.decode(stored).fact
 
 

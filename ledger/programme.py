@@ -21,6 +21,7 @@ from ledger.events import (
     AchievementPublished,
     AchievementRetired,
     AchievementRevised,
+    AssessorDiscredited,
     ConflictDeclared,
     EndorsementWithdrawn,
     FrameworkImported,
@@ -134,6 +135,8 @@ class PersonRecord:
     roles: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
     linked: tuple[str, ...] = ()
     conflicts: frozenset[str] = frozenset()
+    discredited: tuple[str, ...] = ()
+    """For which reasons the person's judgements were found wanting."""
 
 
 def evolve_achievement(record: AchievementRecord, fact: Event, position: int = 0) -> AchievementRecord:
@@ -209,6 +212,8 @@ def evolve_person(record: PersonRecord, fact: Event) -> PersonRecord:
             return replace(record, roles={role: held for role, held in record.roles.items() if role != fact.role})
         case ConflictDeclared():
             return replace(record, conflicts=record.conflicts | {fact.learner})
+        case AssessorDiscredited():
+            return replace(record, discredited=(*record.discredited, fact.reason))
     return record
 
 

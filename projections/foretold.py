@@ -1,4 +1,4 @@
-"""What a preview foresees of one learner's milestone, in words."""
+"""What a preview foresees of one learner's milestone, and what a doubt does to an award, in words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from ledger.catalogue import Catalogue
+from ledger.doubt import Affected, Falling, Fate
 from ledger.foresight import Foreseen
 from projections.wording import ACTS, day, listed
 
@@ -66,3 +67,36 @@ def _way_out(line: Foreseen, named: Named) -> str:
         return ""
     which = listed([named(one) for one in line.would_keep], "or")
     return f" Any of these would fit it: {which}." if len(line.would_keep) > 1 else f" This would fit it: {which}."
+
+
+_FATES: dict[Fate, str] = {
+    "broken": "would be broken",
+    "suspended": "would be suspended",
+    "lapses": "would lapse",
+    "revoked": "would be revoked",
+    "review": "would go to a registrar's review",
+}
+
+
+def doubted(one: Affected, named: Named) -> str:
+    """Say how an award has to do with what is in doubt, and what would fall with it."""
+    award = f"{named(one.achievement_id)}, version {one.version},"
+    match one.rests:
+        case "rests on it" if one.because:
+            said = f"{award} would not be made: {' '.join(one.because)}"
+        case "rests on it":
+            said = f"{award} rests on it."
+        case "stands without it":
+            said = f"{award} stands without it."
+        case "differs":
+            said = f"{award} would be made, otherwise: {' '.join(one.because)}"
+        case "waits for confirmation":
+            said = f"{award} waits to be confirmed on it."
+    fates = [f"{named(fall.achievement_id)} {_FATES[fall.fate]}{_by(fall)}" for fall in one.falls]
+    return f"{said} If it were revoked, {listed(fates)}." if fates else said
+
+
+def _by(fall: Falling) -> str:
+    if fall.fate != "broken" or fall.policy is None or fall.at is None:
+        return ""
+    return f", and after {day(fall.at)} {ACTS[fall.policy]}"

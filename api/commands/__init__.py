@@ -20,6 +20,7 @@ _COMMANDS = {
     "demo": ("serve", "Serve a sample programme on loopback, with keys and a tour."),
     "import": ("imports", "Import a catalogue, results or a competency framework."),
     "stacks": ("stacks", "Preview what a stack's rule would do."),
+    "blast": ("blast", "Show how far a doubt reaches, stacks included; carry it out as reviews."),
     "batches": ("batches", "List, show and undo imported batches."),
     "transcript": ("learners", "Show a learner's transcript."),
     "progress": ("learners", "Show what a learner has of each milestone, and what is missing."),

@@ -41,7 +41,7 @@ def preview(file: Path, applies_to: AppliesTo, name: str | None, limit: int, aft
     from api.commands.opening import opened
     from api.commands.output import show_json
     from api.commands.progress import progress
-    from api.imports.one_stack import read_stack, supposed_of
+    from api.imports.one_definition import read_stack, supposed_of
     from api.imports.unusable import UnusableFile
     from api.previews import moment_of, now, previewed
     from api.schemas.previews import PreviewShown

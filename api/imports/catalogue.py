@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 from msgspec.structs import replace
 
-from api.imports.one_stack import CheckedPreview, checked_previews
+from api.imports.one_definition import CheckedPreview, checked_previews
 from api.imports.rehearsal import COMMAND_LINE, Rehearsal
 from api.imports.unusable import UnusableFile
 from api.paths import field_errors

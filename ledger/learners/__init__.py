@@ -13,13 +13,24 @@ from typing import Any
 
 from ledger.decider import Decider, Setting
 from ledger.event import Event
-from ledger.learners import appeals, assessments, awards, batches, confirmation, evidence, milestones, revocation
+from ledger.learners import (
+    appeals,
+    assessments,
+    awards,
+    batches,
+    confirmation,
+    doubting,
+    evidence,
+    milestones,
+    revocation,
+)
 from ledger.learners import commands as c
 from ledger.learners.consequences import consequences
+from ledger.learners.doubting import affected
 from ledger.learners.evolve import evolve
 from ledger.learners.record import Record
 
-__all__ = ["Record", "consequences", "learners"]
+__all__ = ["Record", "affected", "consequences", "learners"]
 
 
 def decide(record: Record, command: c.LearnerCommand, setting: Setting) -> list[Event]:
@@ -58,6 +69,8 @@ _DECIDE: dict[type[c.LearnerCommand], Callable[[Record, Any, Setting], list[Even
     c.SubstituteComponent: awards.substitute,
     c.Settle: lambda record, _, setting: milestones.settle(record, setting),
     c.VoidBatch: batches.void,
+    c.DiscreditEvidence: doubting.discredit,
+    c.DoubtAwards: doubting.doubt_awards,
     c.Together: _together,
 }
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from ledger.decider import Command
 from ledger.definition import Policy, Route
+from ledger.doubt import Doubt
 from ledger.events import Capacity, Judgement
 from ledger.private import Private
 
@@ -226,3 +227,20 @@ class Together(LearnerCommand, frozen=True, kw_only=True):
     """
 
     commands: tuple[LearnerCommand, ...]
+
+
+class DiscreditEvidence(LearnerCommand, frozen=True, kw_only=True):
+    """Find a piece of evidence wanting, as two people, and queue for review what rests on it; nothing is taken."""
+
+    evidence_id: str
+    by: str
+    approved_by: str
+    reason: Private
+
+
+class DoubtAwards(LearnerCommand, frozen=True, kw_only=True):
+    """Queue for review, as two people, the learner's awards that rest on what is in doubt; nothing is taken."""
+
+    doubt: Doubt
+    by: str
+    approved_by: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ledger.decider import Setting
@@ -20,14 +21,20 @@ def consequences(record: Record, award_id: str, setting: Setting) -> tuple[str, 
 
     Computed by settling a copy of the record; awards that run out meanwhile by themselves are left out.
     """
+    return tuple(dict.fromkeys(line for fact in falling(record, (award_id,), setting) for line in _line(fact)))
+
+
+def falling(record: Record, award_ids: Iterable[str], setting: Setting) -> list[Event]:
+    """Return what would be recorded, now and at due dates, if *award_ids* were revoked by hand."""
     record = folded(record, settle(record, setting))
-    revoked = AwardRevoked(effective_at=setting.now, award_id=award_id, cause="hand")
-    record, now = evolve(record, revoked), setting.now
-    lines: dict[str, None] = {}
+    now = setting.now
+    for award_id in award_ids:
+        record = evolve(record, AwardRevoked(effective_at=now, award_id=award_id, cause="hand"))
+    found: list[Event] = []
     for _ in range(_FARTHEST):
         facts = settle(record, replace(setting, now=now))
         record = folded(record, facts)
-        lines.update(dict.fromkeys(line for fact in facts for line in _line(fact)))
+        found += facts
         due = [
             b.due_at
             for completion in record.completions.values()
@@ -37,7 +44,7 @@ def consequences(record: Record, award_id: str, setting: Setting) -> tuple[str, 
         if not due:
             break
         now = min(due)
-    return tuple(lines)
+    return found
 
 
 def _stands(record: Record, award_id: str) -> bool:

@@ -70,8 +70,8 @@ def submit(record: Record, command: SubmitEvidence, setting: Setting) -> list[Ev
     version, definition = setting.catalogue.published(command.achievement_id)
     require_no_milestone(command.achievement_id, setting)
     submitted_at = command.submitted_at or setting.now
-    _check_content(command, definition)
-    _check_dates(command, definition, setting)
+    check_content(command, definition)
+    check_dates(command, definition, setting)
     prerequisites = check_prerequisites(record, command.achievement_id, version, definition, setting)
     return [
         EvidenceSubmitted(
@@ -165,7 +165,8 @@ def _same_again(known: EvidenceSubmitted, command: SubmitEvidence) -> list[Event
     raise errors.AlreadyRecorded(msg, field="evidence_id")
 
 
-def _check_content(command: SubmitEvidence, definition: AchievementDefinition) -> None:
+def check_content(command: SubmitEvidence, definition: AchievementDefinition) -> None:
+    """Refuse a route that the definition does not take, and what lacks the evidence or reflection it asks for."""
     if command.route not in definition.routes:
         taken = ", ".join(definition.routes)
         msg = f"This achievement takes evidence by {taken}, not by {command.route}."
@@ -178,7 +179,8 @@ def _check_content(command: SubmitEvidence, definition: AchievementDefinition) -
         raise errors.ReflectionMissing(msg, field="narrative")
 
 
-def _check_dates(command: SubmitEvidence, definition: AchievementDefinition, setting: Setting) -> None:
+def check_dates(command: SubmitEvidence, definition: AchievementDefinition, setting: Setting) -> None:
+    """Refuse what comes from the future, and what was older than the definition allows."""
     submitted_at = command.submitted_at or setting.now
     produced_at = command.produced_at or submitted_at
     if submitted_at > setting.now + CLOCKS_DIFFER_BY:

@@ -100,6 +100,10 @@ def _adjudication(record: Record, fact: e.AdjudicationRequested) -> Record:
     return replace(record, disputed=record.disputed | {fact.evidence_id})
 
 
+def _discredited(record: Record, fact: e.EvidenceDiscredited) -> Record:
+    return replace(record, discredited=record.discredited | {fact.evidence_id})
+
+
 def _recognised(record: Record, fact: e.PriorLearningRecognised) -> Record:
     return replace(record, recognitions={**record.recognitions, fact.recognition_id: fact})
 
@@ -313,6 +317,7 @@ _EVOLVE: dict[type[Event], Callable[[Record, Any], Record]] = {
     e.AssessmentAmended: _amended,
     e.AssessmentVoided: _assessment_voided,
     e.AdjudicationRequested: _adjudication,
+    e.EvidenceDiscredited: _discredited,
     e.PriorLearningRecognised: _recognised,
     e.AchievementAwarded: _awarded,
     e.AwardQueued: _queued,

@@ -124,6 +124,7 @@ class Record(State, frozen=True, kw_only=True):
     withdrawn: frozenset[str] = frozenset()
     assessments: dict[str, Assessment] = {}
     disputed: frozenset[str] = frozenset()
+    discredited: frozenset[str] = frozenset()
     recognitions: dict[str, e.PriorLearningRecognised] = {}
     awards: dict[str, Award] = {}
     queued: dict[str, e.AwardQueued] = {}

@@ -1,5 +1,5 @@
 """
-A file with one stack, as a catalogue file has it: `{"id": …, "milestone": {…}, "rule": {…}, …}`.
+A file with one stack or one achievement, as a catalogue file has it: `{"id": …, "milestone": {…}, "rule": {…}, …}`.
 
 The milestone may be the identifier of an achievement too, as in the body of a request that drafts a stack.
 """
@@ -13,7 +13,13 @@ from marshmallow import ValidationError
 
 from api.imports.unusable import UnusableFile
 from api.paths import field_errors
-from api.schemas.definitions import StackEntry, StackEntrySchema, StackInFileSchema
+from api.schemas.definitions import (
+    AchievementEntry,
+    AchievementEntrySchema,
+    StackEntry,
+    StackEntrySchema,
+    StackInFileSchema,
+)
 from api.strict_json import Malformed, loads
 from ledger.application import Ledger
 from ledger.decider import Setting
@@ -33,6 +39,21 @@ def read_stack(raw: bytes) -> StackEntry:
             milestone.setdefault("evidence_required", False)
         schema = StackInFileSchema() if isinstance(milestone, dict) else StackEntrySchema()
         entry: StackEntry = schema.load(document)
+    except Malformed as error:
+        raise UnusableFile(str(error)) from None
+    except ValidationError as error:
+        raise UnusableFile(" ".join(found.sentence for found in field_errors(error.messages)[:5])) from None
+    return entry
+
+
+def read_achievement(raw: bytes) -> AchievementEntry:
+    """Read and validate a file with one achievement, as a catalogue file has it."""
+    try:
+        document = loads(raw)
+        if not isinstance(document, dict):
+            raise UnusableFile('The file must hold one achievement: {"id": …, "name": …, "criteria": …}.')
+        document.setdefault("evidence_required", False)
+        entry: AchievementEntry = AchievementEntrySchema().load(document)
     except Malformed as error:
         raise UnusableFile(str(error)) from None
     except ValidationError as error:
