@@ -247,6 +247,19 @@ class BatchUndone(Event, frozen=True, kw_only=True):
     learners: int
 
 
+# What auditors read: `audit-<account>.<day>`
+
+
+@event("record.read.v1")
+class RecordRead(Event, frozen=True, kw_only=True):
+    """An auditor was shown something: `query` is a keyed digest of what was asked; `further` stands for many reads."""
+
+    what: str
+    learner: str | None = None
+    query: str | None = None
+    further: bool = False
+
+
 # A learner's story: `learner-<id>`
 
 

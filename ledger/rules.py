@@ -13,6 +13,7 @@ from ledger.issuer import IssuerCommand, issuer
 from ledger.learners import learners
 from ledger.learners.commands import LearnerCommand
 from ledger.people import PersonCommand, people
+from ledger.reads import ReadCommand, reads
 from ledger.stacks import StackCommand, stacks
 
 Rules = Decider[Any, Any]
@@ -24,6 +25,7 @@ RULES: Mapping[type[Command], Rules] = {
     IssuerCommand: issuer,
     PersonCommand: people,
     BatchCommand: batches,
+    ReadCommand: reads,
     LearnerCommand: learners,
 }
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from ledger.codec import decode
 from ledger.event import Event, Recorded
-from ledger.store import Store, Stored
+from ledger.store import Stored
 from projections.appeals import Appeals
+from projections.as_of import Log
 from projections.assessment_queue import AssessmentQueue
 from projections.award_queues import AwardQueues
 from projections.award_register import AwardRegister
@@ -18,6 +19,7 @@ from projections.batches import Batches
 from projections.catalogue import CatalogueVersions
 from projections.connection import Connection, without_nul
 from projections.due import DueBreaks
+from projections.fact_index import FactIndex
 from projections.learners import Learners
 from projections.revocations import Revocations
 from projections.shapes import shapes
@@ -44,6 +46,7 @@ def all_views() -> tuple[View, ...]:
         Batches(),
         CatalogueVersions(),
         DueBreaks(appeals),
+        FactIndex(),
     )
 
 
@@ -78,7 +81,7 @@ class Tables:
                 self._by_class[cls] = (*self._by_class.get(cls, ()), apply)
         self.position = -1
 
-    def take(self, store: Store, limit: int) -> int:
+    def take(self, store: Log, limit: int) -> int:
         """Take in up to *limit* further facts; return how many. Raises Moved when the edition was replaced."""
         connection = self._connection
         try:
@@ -125,7 +128,7 @@ class Tables:
 class _Past:
     """A learner's facts up to one of them, for the few facts that a row alone does not tell what to do with."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Log) -> None:
         self._store = store
         self._stream = ""
         self._facts: list[Recorded] = []
@@ -145,7 +148,7 @@ def digest(connection: Connection) -> str:
     hashed = hashlib.sha256()
     for name, _, key in shapes("".join(view.tables for view in all_views())):
         hashed.update(f"\n{name}\n".encode())
-        for row in _rows(connection, name, ", ".join(key), len(key)):
+        for row in in_order(connection, name, ", ".join(key), len(key)):
             text = repr(row)
             if "\\x00" in text:  # PostgreSQL has no such character: see `schemas`
                 text = repr(tuple(without_nul(value) for value in row))
@@ -153,7 +156,7 @@ def digest(connection: Connection) -> str:
     return hashed.hexdigest()
 
 
-def _rows(connection: Connection, table: str, key: str, length: int) -> Iterator[tuple[Any, ...]]:
+def in_order(connection: Connection, table: str, key: str, length: int) -> Iterator[tuple[Any, ...]]:
     """Go through a table in order of its *key*, some rows at a time: there may be more than memory holds."""
     marks = ", ".join("?" * length)
     query = f"SELECT *, {key} FROM {table}{{}} ORDER BY {key} LIMIT {_ROWS}"  # noqa: S608 -- our own names

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from ledger.settings import Settings
-from ledger.store import Store
+from projections.as_of import Log
 from projections.connection import Connection
 from projections.files import Files
 from projections.shelf import Moved, Shelf, ViewsMissing, Writer
@@ -58,14 +58,14 @@ class Views:
 
     # Keeping up
 
-    def catch_up(self, store: Store, progress: Progress | None = None) -> int:
+    def catch_up(self, store: Log, progress: Progress | None = None) -> int:
         """Take in every fact there is, building the views first where they are missing; return the position."""
         while self.step(store):
             if progress is not None:
                 progress(self.position(), store.head())
         return self.position()
 
-    def step(self, store: Store, limit: int = _BATCH) -> int:
+    def step(self, store: Log, limit: int = _BATCH) -> int:
         """Take in the next facts, up to *limit*, in one transaction; return how many there were."""
         taken = None
         while taken is None:
@@ -82,7 +82,7 @@ class Views:
             self._signal()
         return taken
 
-    def rebuild(self, store: Store, progress: Progress | None = None) -> None:
+    def rebuild(self, store: Log, progress: Progress | None = None) -> None:
         """
         Build all views anew from the first fact, beside those in use, and put them in their place.
 
@@ -147,7 +147,7 @@ class Views:
                 self._keep(edition, writer, Tables(writer))
         return self._tables
 
-    def _build_missing(self, store: Store) -> None:
+    def _build_missing(self, store: Log) -> None:
         """Build views where there are none that this version can use; unless another process did meanwhile."""
         with self._shelf.building():  # always before the lock for writing, or two threads could wait for each other
             with self._writing:
@@ -155,7 +155,7 @@ class Views:
                     return
             self._build(store, None)
 
-    def _build(self, store: Store, progress: Progress | None) -> None:
+    def _build(self, store: Log, progress: Progress | None) -> None:
         """Build an edition from the first fact, and put it in the place of the current one."""
         edition = self._shelf.fresh()
         writer: Writer | None = None

@@ -36,6 +36,7 @@ _TITLES = {
     "issuer": "The issuer",
     "person": "People who act",
     "batch": "Batches",
+    "audit": "What auditors read",
     "learner": "A learner's story",
 }
 _WORDS: dict[object, str] = {

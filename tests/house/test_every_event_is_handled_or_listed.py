@@ -10,6 +10,7 @@ from ledger.events import (
     IssuerDescribed,
     PersonRegistered,
     PrerequisitesWaived,
+    RecordRead,
     RoleGranted,
     RoleWithdrawn,
 )
@@ -25,6 +26,8 @@ SHOWN_FROM_THE_CATALOGUE = {
 READ_AS_FACTS = {
     # The rules ask for it, and people read it in the list of a learner's facts; nothing is computed from it.
     PrerequisitesWaived,
+    # Found by searching the facts.
+    RecordRead,
 }
 
 
