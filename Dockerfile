@@ -11,7 +11,7 @@ COPY api api
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 
 FROM python:3.11.7-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home ledger
+RUN useradd --system --uid 10001 --no-create-home ledger && install -d -o 10001 -m 0700 /var/lib/ledger
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001

@@ -21,7 +21,6 @@ from api.resources import (
     appeals,
     awards,
     batches,
-    blast,
     documentation,
     evidence,
     frameworks,
@@ -29,6 +28,7 @@ from api.resources import (
     imports,
     issuer,
     learners,
+    log,
     me,
     metrics,
     people,
@@ -43,12 +43,13 @@ from consumers.following import Following
 from consumers.lag import Lag
 from consumers.run import Followers
 from ledger.application import Ledger
+from ledger.transparency.log import Log
 from projections.views import Views
 
 VERSION = "1.0.0"
 RESOURCES = (
     achievements, stacks, frameworks, issuer, people, learners, evidence, appeals,
-    awards, queues, imports, batches, blast, stats, me, health, metrics,
+    awards, queues, imports, batches, stats, me, log, health, metrics,
 )  # fmt: skip
 _HEADERS = {
     "Content-Security-Policy": (
@@ -71,13 +72,18 @@ _DESCRIPTION = (
 
 
 def create_app(
-    ledger: Ledger, views: Views, followers: Followers | None = None, following: Following | None = None
+    ledger: Ledger,
+    views: Views,
+    followers: Followers | None = None,
+    following: Following | None = None,
+    transparency: Log | None = None,
 ) -> Flask:
     """
     Return the service over *ledger* and *views*.
 
     *followers* carry out what follows from imports before those answer; without them the views follow by themselves
     and automations are somebody else's. *following* tells how far behind they all are, wherever they run.
+    *transparency* is the log that proves what is recorded.
     """
     app = Flask(__name__, static_folder="static", static_url_path="/static")
     app.json = Json(app)
@@ -86,6 +92,7 @@ def create_app(
     app.url_map.converters |= {"id": door.IdConverter, "number": door.NumberConverter}
     app.extensions["ledger"] = ledger
     app.extensions["views"] = views
+    app.extensions["log"] = transparency
     app.extensions["failing"] = dict if followers is None else followers.failing
     app.extensions["settled_to"] = _settled_to(followers)
     app.extensions["metrics"] = _metrics(following or _following(ledger, views, followers))
@@ -172,5 +179,5 @@ def _negotiate() -> None:
 def _harden(response: Response) -> Response:
     response.headers.update(_HEADERS)
     open_to_all = request.endpoint in auth.PUBLIC
-    response.headers["Cache-Control"] = "no-cache" if open_to_all else "no-store"
+    response.headers.setdefault("Cache-Control", "no-cache" if open_to_all else "no-store")
     return response

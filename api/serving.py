@@ -16,6 +16,7 @@ from consumers.following import Following
 from consumers.run import Followers
 from ledger import Ledger
 from ledger.settings import UnusableSettings
+from ledger.transparency.log import Log
 from projections.views import Views
 
 THREADS = 8
@@ -43,10 +44,11 @@ def serve(
     listening: Callable[[str], Any],
     threads: int = THREADS,
     following: Following | None = None,
+    log: Log | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; *listening* is told the address once requests are taken."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    app = create_app(ledger, views, followers, following)
+    app = create_app(ledger, views, followers, following, log)
     try:
         server = create_server(
             app, host=host, port=port, threads=threads, connection_limit=_CONNECTIONS_MOST, ident=None

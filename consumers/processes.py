@@ -12,12 +12,14 @@ from consumers.looping import Loop
 from consumers.positions import Positions
 from consumers.relay import Relay, facts
 from consumers.run import Projector
+from consumers.sequencer import Sequencer
 from consumers.topics import Topics, check
 from consumers.transcripts import NAME as TRANSCRIPTS
 from consumers.transcripts import transcripts
 from consumers.turn import AdvisoryTurn
 from ledger import Ledger
 from ledger.settings import PostgresUrls, Settings, UnusableSettings
+from ledger.transparency.log import Log
 from projections.views import Views
 
 Loops = tuple[Loop, ...]
@@ -35,6 +37,16 @@ def _projector(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack
     loop.start()
     ends.callback(loop.stop)
     return (loop,)
+
+
+def _sequencer(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack) -> Loops:  # noqa: ARG001
+    log = ends.enter_context(closing(Log.of_ledger(settings, ledger.store)))
+    if not log.signs:
+        raise UnusableSettings("LEDGER_LOG_KEYS and LEDGER_CHECKPOINTS are not set: nothing could be signed")
+    sequencer = Sequencer.of_ledger(settings, log, ledger.store, ledger.now)
+    ends.callback(sequencer.close)
+    sequencer.loop.start()
+    return (sequencer.loop,)
 
 
 def _relay(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack) -> Loops:  # noqa: ARG001
@@ -90,6 +102,7 @@ def _turn(settings: Settings, name: str) -> AdvisoryTurn:
 
 PROCESSES: dict[str, Callable[[Settings, Ledger, Views, ExitStack], Loops]] = {
     "projector": _projector,
+    "sequencer": _sequencer,
     "relay": _relay,
     "awarder": _awarder,
     "intake": _intake,

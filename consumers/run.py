@@ -1,12 +1,14 @@
-"""Everything that follows the log of one ledger: the views, settling, the scheduler."""
+"""Everything that follows the log of one ledger: the views, settling, the scheduler, the sequencer."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from consumers.follow import Follower
 from consumers.looping import Loop
 from consumers.positions import Positions
+from consumers.sequencer import Sequencer
 from consumers.when_due_then_act import Scheduler
 from consumers.when_holdings_or_stacks_change_then_settle import (
     ABOUT_A_LEARNER,
@@ -15,9 +17,12 @@ from consumers.when_holdings_or_stacks_change_then_settle import (
     Settler,
 )
 from ledger import Ledger
+from ledger.store import StoreUnavailable
 from projections.views import Views
 
 _WAIT_SECONDS = 0.25
+
+_log = logging.getLogger(__name__)
 
 
 class Projector:
@@ -43,14 +48,23 @@ class Followers:
     The followers of one ledger: run them in threads (`start`), or all at once to where nothing is left (`catch_up`).
 
     Both may happen in several processes at the same time. Where others settle (*settles* is False: consumers of
-    Kafka do), this one keeps no more than the views up.
+    Kafka do), this one keeps no more than the views up. *sequencer* is left out where it runs elsewhere.
     """
 
-    def __init__(self, ledger: Ledger, views: Views, positions: Positions, *, settles: bool = True) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        views: Views,
+        positions: Positions,
+        *,
+        settles: bool = True,
+        sequencer: Sequencer | None = None,
+    ) -> None:
         self._ledger = ledger
         self._views = views
         self._positions = positions
         self._settles = settles
+        self._sequencer = sequencer
         settler = Settler(ledger, views)
         self.settling = Follower(
             "settle",
@@ -65,6 +79,8 @@ class Followers:
             if self.settling.position > ledger.store.head():  # what was followed is no more
                 self._positions.start_over()
             self._loops = (Projector(ledger, views).loop, self.settling.loop, self.scheduler.loop)
+        if sequencer is not None:
+            self._loops += (sequencer.loop,)
 
     def positions(self) -> dict[str, int]:
         """Return what each follower that keeps a position has handled, of this process or another."""
@@ -85,6 +101,8 @@ class Followers:
     def close(self) -> None:
         """Stop, and release the positions."""
         self.stop()
+        if self._sequencer is not None:
+            self._sequencer.close()
         self._positions.close()
 
     def failing(self) -> dict[str, str]:
@@ -98,9 +116,18 @@ class Followers:
 
         Works beside running threads and other processes.
         """
-        while self._settles:
+        while self._settles and not (self._sequencer is not None and self._sequencer.halted()):
             self.settling.catch_up(progress)
             self._views.catch_up(self._ledger.store, progress)
             if not self.scheduler.act() and self.settling.position >= self._ledger.store.head():
                 break
+        self._sequence()
         return self._views.catch_up(self._ledger.store, progress)
+
+    def _sequence(self) -> None:
+        """Publish what was recorded; whatever keeps the log from it keeps nobody from reading."""
+        if self._sequencer is not None:
+            try:
+                self._sequencer.catch_up()
+            except StoreUnavailable as error:
+                _log.warning("The transparency log does not get on: %s", error)

@@ -40,14 +40,24 @@ def settings_in(directory: Path) -> Settings:
     if directory not in _databases:
         _keep(directory, _server().new_database())
     directory.mkdir(parents=True, exist_ok=True)
-    return Settings(database=_databases[directory], kek_at=directory / "ledger.kek")
+    return Settings(
+        database=_databases[directory],
+        kek_at=directory / "ledger.kek",
+        log_keys_at=directory / "ledger.log-keys",
+        checkpoints_at=directory / "ledger.checkpoints",
+    )
 
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return what tells another process, or the command line, which ledger that is."""
     if isinstance(settings.database, Path):
         return {"LEDGER_DATABASE_URL": f"sqlite:///{settings.database}"}
-    return {"LEDGER_DATABASE_URL": settings.database.log, "LEDGER_KEK_FILE": str(settings.kek_at)}
+    return {
+        "LEDGER_DATABASE_URL": settings.database.log,
+        "LEDGER_KEK_FILE": str(settings.kek_at),
+        "LEDGER_LOG_KEYS": str(settings.log_keys),
+        "LEDGER_CHECKPOINTS": str(settings.checkpoints),
+    }
 
 
 def copy(source: Path, target: Path) -> None:

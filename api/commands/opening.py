@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,9 +15,11 @@ from api.commands.progress import Progress, progress
 from consumers.following import Following
 from consumers.positions import Positions
 from consumers.run import Followers
+from consumers.sequencer import Sequencer
 from ledger import Ledger
 from ledger.opening import exists
 from ledger.settings import PostgresUrls, Settings
+from ledger.transparency.log import Log
 from projections.connection import Connection
 from projections.views import Views
 
@@ -30,6 +32,7 @@ class Opened:
     views: Views
     followers: Followers
     following: Following
+    log: Log
 
     def follow(self) -> int:
         """Record all that follows from what stands there, let the views catch up, and return their position."""
@@ -60,21 +63,17 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
     if not create and not exists(settings):
         raise Unusable(f"There is no ledger at {settings.database}; `{_maker(settings)}` makes one.")
     collect_less_often()
-    ledger = Ledger.open(settings, create=create)
-    try:
-        views = Views.of_ledger(settings)
-        try:
-            followers = Followers(ledger, views, Positions.of_ledger(settings), settles=settings.kafka is None)
-            following = Following.of_ledger(settings, ledger.store, views, followers.positions, ledger.now)
-            try:
-                yield Opened(ledger, views, followers, following)
-            finally:
-                following.close()
-                followers.close()
-        finally:
-            views.close()
-    finally:
-        ledger.close()
+    with ExitStack() as ends:
+        ledger = ends.enter_context(closing(Ledger.open(settings, create=create)))
+        views = ends.enter_context(closing(Views.of_ledger(settings)))
+        log = ends.enter_context(closing(Log.of_ledger(settings, ledger.store)))
+        alone = settings.kafka is None
+        sequencer = Sequencer.of_ledger(settings, log, ledger.store, ledger.now) if alone else None
+        positions = Positions.of_ledger(settings)
+        followers = ends.enter_context(closing(Followers(ledger, views, positions, settles=alone, sequencer=sequencer)))
+        following = Following.of_ledger(settings, ledger.store, views, followers.positions, ledger.now)
+        ends.enter_context(closing(following))
+        yield Opened(ledger, views, followers, following, log)
 
 
 def collect_less_often() -> None:
@@ -100,7 +99,8 @@ def refuse_report(report: Path, source: Path) -> None:
     if isinstance(settings.database, Path):
         logs = (settings.database, settings.keys, settings.identities, settings.followers)
         files = [Path(f"{log}{ending}") for log in logs for ending in ("", "-wal", "-shm", "-journal")]
-        if any(_is(report, own) for own in (*files, settings.kek_file)) or _is_within(report, settings.views):
+        apart = [path for path in (settings.kek_file, settings.log_keys, settings.checkpoints) if path is not None]
+        if any(_is(report, own) for own in (*files, *apart)) or _is_within(report, settings.views):
             raise Unusable(f"The report would overwrite {report}, a file of the ledger; name another.")
     if not report.resolve().parent.is_dir():
         raise Unusable(f"There is no directory {report.parent} for the report.")

@@ -9,7 +9,7 @@ import click
 from api.commands.options import database_option
 
 # Named here as well, so that `ledger run --help` needs no client of Kafka.
-NAMES = ("projector", "relay", "awarder", "intake")
+NAMES = ("projector", "sequencer", "relay", "awarder", "intake")
 _LOOK_S = 1.0
 _BEAT_S = 5.0
 
@@ -26,8 +26,8 @@ def run_(process: str, heartbeat: Path | None) -> None:
     """
     Run one of the processes of a scaled ledger until SIGTERM or SIGINT.
 
-    The projector keeps views up, the relay hands facts to Kafka, the awarder settles learners, the intake takes in
-    what other systems send.
+    The projector keeps views up, the sequencer the transparency log; the relay hands facts to Kafka, the awarder
+    settles learners, the intake takes in what other systems send.
     """
     import logging
     import signal

@@ -38,7 +38,7 @@ def serve_(host: str, port: int, threads: int, published_on_loopback: bool) -> N
         def listening(address: str) -> None:
             click.echo(f"Listening on {address}")
 
-        serve(at.ledger, at.views, at.followers, host, port, listening, threads, at.following)
+        serve(at.ledger, at.views, at.followers, host, port, listening, threads, at.following, at.log)
 
 
 @click.command("demo")

@@ -13,9 +13,11 @@ from api.keys import create_key
 from api.serving import free_port, serve
 from consumers.positions import Positions
 from consumers.run import Followers
+from consumers.sequencer import Sequencer
 from ledger import Ledger
 from ledger.events import AchievementAwarded, EvidenceSubmitted, Role
 from ledger.settings import Settings
+from ledger.transparency.log import Log
 from projections.views import Views
 
 GOOD_FOR = timedelta(days=1)
@@ -41,7 +43,9 @@ def demonstrate(directory: Path, host: str, port: int, say: Callable[[str], Any]
     new = not settings.file.exists()
     ledger = Ledger.open(settings, create=True)
     views = Views(settings.views)
-    followers = Followers(ledger, views, Positions.of_ledger(settings))
+    log = Log.of_ledger(settings, ledger.store)
+    sequencer = Sequencer.of_ledger(settings, log, ledger.store, ledger.now)
+    followers = Followers(ledger, views, Positions.of_ledger(settings), sequencer=sequencer)
     try:
         if new:
             tell(ledger, followers)
@@ -52,9 +56,10 @@ def demonstrate(directory: Path, host: str, port: int, say: Callable[[str], Any]
         def listening(address: str) -> None:
             say("\n".join(welcome(ledger, settings.file, address, keys)))
 
-        serve(ledger, views, followers, host, free_port(host, port), listening)
+        serve(ledger, views, followers, host, free_port(host, port), listening, log=log)
     finally:
         followers.close()
+        log.close()
         views.close()
         ledger.close()
 

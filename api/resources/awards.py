@@ -11,7 +11,7 @@ from api.answers import Page, answer, described
 from api.auth import actor
 from api.door import Door
 from api.pages import after_position, page
-from api.reading import known, last_position, viewed
+from api.reading import in_log, known, last_position, viewed
 from api.schemas.awards import (
     ExtendAwardSchema,
     ReinstateAwardSchema,
@@ -75,7 +75,7 @@ def shown(query: dict[str, Any], award_id: str) -> Response:
         seen = position(connection)
     if award is None:
         raise Unknown(f"There is no award {award_id}.", field="award_id")
-    document = AwardShown.of(award, ledger().identities.profile(award.learner_id))
+    document = AwardShown.of(award, ledger().identities.profile(award.learner_id), in_log(award.position))
     # A command about the award decides on the learner's whole record, as far as it is shown here.
     return answer(document, position=last_position(f"learner-{learner_id}", until=seen))
 

@@ -27,7 +27,11 @@ def livez() -> Response:
 @blueprint.response(200, described(Health))
 @blueprint.alt_response(503, response="Problem503")
 def readyz() -> Response:
-    """Say that the store can be read, that the views are not far behind it, and that what follows gets on."""
+    """Say that commands are taken, that the views are not far behind, and that what follows gets on."""
+    transparency = current_app.extensions["log"]
+    halted = transparency and transparency.halted()
+    if halted:
+        raise Problem(UNAVAILABLE, halted)
     failing = current_app.extensions["failing"]()
     if failing:
         raise Problem(UNAVAILABLE, f"Not getting on: {', '.join(sorted(failing))}.")

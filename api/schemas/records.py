@@ -29,8 +29,28 @@ class LearnerShown(msgspec.Struct, frozen=True, kw_only=True):
         return cls(id=learner_id, ref=profile.ref, name=profile.name, email=profile.email)
 
 
+class Covered(msgspec.Struct, frozen=True, kw_only=True):
+    """The first checkpoint that covers a fact: its size, and when it was signed."""
+
+    size: int
+    at: datetime
+
+
+class InLog(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a fact stands on its way into the published log: recorded, sequenced into the tree, published."""
+
+    index: int
+    recorded_at: datetime
+    sequenced: bool
+    published: Covered | None
+
+
 class AwardShown(msgspec.Struct, frozen=True, kw_only=True):
-    """An award with its standing now; `stack` is the rule that a milestone was awarded under."""
+    """
+    An award with its standing now; `stack` is the rule that a milestone was awarded under.
+
+    `log` is where it stands in the transparency log; lists leave it out.
+    """
 
     id: str
     learner_id: str
@@ -46,15 +66,16 @@ class AwardShown(msgspec.Struct, frozen=True, kw_only=True):
     renews: str | None
     position: int
     last_position: int
+    log: InLog | None = None
 
     @classmethod
-    def of(cls, award: Award, profile: Profile | None) -> AwardShown:
+    def of(cls, award: Award, profile: Profile | None, log: InLog | None = None) -> AwardShown:
         return cls(
             id=award.award_id, learner_id=award.learner_id, learner_ref=profile.ref if profile else None,
             achievement=award.achievement_id, version=award.version, kind=award.kind, status=award.status,
             effective_at=award.effective_at, valid_until=award.valid_until, stack=award.stack_id,
             stack_version=award.stack_version, renews=award.renews, position=award.position,
-            last_position=award.last_position,
+            last_position=award.last_position, log=log,
         )  # fmt: skip
 
 
@@ -119,3 +140,38 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["live", "ready"]
     position: int | None = None
     views_position: int | None = None
+
+
+class InclusionProof(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 9162 §2.1.3: the hashes lead from the leaf's to the root. Hashes are in base64."""
+
+    index: int
+    size: int
+    leaf_hash: str
+    hashes: list[str]
+    root: str
+
+
+class ConsistencyProof(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 9162 §2.1.4: the hashes lead to both roots. Hashes are in base64."""
+
+    from_size: int
+    to_size: int
+    hashes: list[str]
+    from_root: str
+    to_root: str
+
+
+class LogKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A verifier key of the log (c2sp.org/signed-note): since when it signs, and until when, if that is known."""
+
+    verifier: str
+    made_at: datetime
+    until: datetime | None
+
+
+class LogKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The log's name, null until it is first signed, and its keys."""
+
+    origin: str | None
+    keys: list[LogKey]

@@ -76,7 +76,7 @@ class Log:
     def of_ledger(cls, settings: Settings, store: Store) -> Log:
         """Open the log of the ledger that *settings* name, whose facts are in *store*."""
         try:
-            witnesses = [notes.read_key(text) for text in settings.witnesses]
+            witnesses = [notes.read_key(text.rpartition(" ")[2]) for text in settings.witnesses]
         except Malformed as error:
             msg = f"LEDGER_WITNESSES: {error}"
             raise StoreUnavailable(msg) from None
@@ -140,7 +140,7 @@ class Log:
         if self._keys_at is None or self._outside is None:
             raise StoreUnavailable("nothing is signed here: set LEDGER_LOG_KEYS and LEDGER_CHECKPOINTS")
         path = self._keys_at
-        if path.exists() or self.published.newest() is not None or self.published.keys():
+        if path.exists() or self.published.newest() is not None or self.published.verifiers():
             keys = signing.load(path)
         else:
             keys = signing.make(path, self._origin, now)
@@ -209,7 +209,7 @@ class Log:
             root = tree.root(size)
             if kept is not None:
                 _follows(tree, kept.checkpoint, size, root)
-        except (Disproven, TileMissing) as error:
+        except (Disproven, TileMissing):
             if kept is None:
                 raise
             before = kept.checkpoint

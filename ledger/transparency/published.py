@@ -17,10 +17,10 @@ from ledger.transparency.tables import HALTED
 
 _ROW = "SELECT origin, size, root, note, at_us FROM checkpoints "
 _NEWEST = _ROW + "ORDER BY at_us DESC LIMIT 1"
-_COVERING = (
-    _ROW + "WHERE origin = (SELECT origin FROM checkpoints ORDER BY at_us DESC LIMIT 1) AND size >= ?"
-    " ORDER BY size LIMIT 1"
-)
+_COVERING = """
+SELECT origin, size, root, note, at_us FROM checkpoints
+WHERE origin = (SELECT origin FROM checkpoints ORDER BY at_us DESC LIMIT 1) AND size >= ? ORDER BY size LIMIT 1
+"""
 
 
 class Published(NamedTuple):
@@ -69,6 +69,19 @@ class PublishedLog:
         """Return the checkpoint of exactly *size*."""
         return self._one(_ROW + "WHERE origin = ? AND size = ?", (origin, size))
 
+    def after(self, at_us: int, limit: int) -> list[Published]:
+        """Return up to *limit* checkpoints published later than *at_us* microseconds after 1970, in their order."""
+        rows = self._database.fetch(_ROW + "WHERE at_us > ? ORDER BY at_us LIMIT ?", (at_us, limit))
+        return [
+            Published(Checkpoint(origin, size, bytes(root)), note, instant(at)) for origin, size, root, note, at in rows
+        ]
+
+    def cosigned_up_to(self, origin: str, witness: VerifierKey) -> int | None:
+        """Return the largest size that *witness* cosigned of the log *origin*; None where it cosigned none."""
+        query = "SELECT max(size) FROM cosignatures WHERE origin = ? AND witness = ?"
+        size: int | None = self._database.fetch(query, (origin, f"{witness.name}+{witness.id.hex()}"))[0][0]
+        return size
+
     def add_cosignature(self, size: int, line: str) -> None:
         """
         Keep a witness's signature *line* under the newest log's checkpoint of *size*; the last of each witness stands.
@@ -104,7 +117,7 @@ class PublishedLog:
         note: Note = notes.read(published.note.encode())
         return str(notes.with_signatures(note, [notes.read_signature(line) for (line,) in rows]))
 
-    def keys(self) -> list[PublicKey]:
+    def verifiers(self) -> list[PublicKey]:
         """Return the verifier keys of the log, the oldest first."""
         rows = self._database.fetch("SELECT verifier, made_us, until_us FROM log_keys ORDER BY made_us, verifier")
         return [PublicKey(verifier, instant(made), None if until is None else instant(until))
@@ -116,9 +129,8 @@ class PublishedLog:
             (kept.verifier, microseconds(kept.made_at), None if kept.until is None else microseconds(kept.until))
             for kept in keys.keys
         ]
-        if [
-            (key.verifier, microseconds(key.made_at), key.until and microseconds(key.until)) for key in self.keys()
-        ] == [*sorted(rows, key=lambda row: (row[1], row[0]))]:
+        known = self._database.fetch("SELECT verifier, made_us, until_us FROM log_keys")
+        if set(map(tuple, known)) >= set(rows):
             return
         with self._database.writing() as writing:
             writing.executemany(

@@ -16,9 +16,12 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from consumers.positions import Positions
 from consumers.run import Followers
+from consumers.sequencer import Sequencer
+from consumers.turn import AlwaysMine
 from ledger.application import Ledger
 from ledger.event import Actor
 from ledger.people import GrantRole, RegisterPerson
+from ledger.transparency.log import Log
 from projections.views import Views
 from tests.places import ENGINE, POSTGRESQL, settings_in
 
@@ -78,9 +81,11 @@ class Service:
         settings = settings_in(directory)
         self.ledger = Ledger.open(settings, create=True, clock=self.clock)
         self.views = Views.of_ledger(settings)
-        self.followers = Followers(self.ledger, self.views, Positions.of_ledger(settings))
+        self.log = Log.of_ledger(settings, self.ledger.store)
+        sequencer = Sequencer(self.log, self.ledger.store, self.ledger.now, AlwaysMine())
+        self.followers = Followers(self.ledger, self.views, Positions.of_ledger(settings), sequencer=sequencer)
         self.followers.catch_up()
-        self.app = create_app(self.ledger, self.views, self.followers)
+        self.app = create_app(self.ledger, self.views, self.followers, transparency=self.log)
 
     def person(self, role: Any, ref: str | None = None) -> Caller:
         """Register somebody with *role*, in the record and with a key."""
@@ -129,6 +134,7 @@ class Service:
     def close(self) -> None:
         """Release the files."""
         self.followers.close()
+        self.log.close()
         self.views.close()
         self.ledger.close()
 

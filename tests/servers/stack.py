@@ -86,7 +86,8 @@ class Stack:
     def __init__(
         self, environment: Mapping[str, str], directory: Path, counts: Mapping[str, int] | None = None, threads: int = 8
     ) -> None:
-        self.environment = dict(environment)
+        signing = {"LEDGER_LOG_KEYS": str(directory / "log-keys"), "LEDGER_CHECKPOINTS": str(directory / "checkpoints")}
+        self.environment = signing | dict(environment)
         self.ports: list[int] = []
         self._running: list[_Running] = []
         self._lock = Lock()
