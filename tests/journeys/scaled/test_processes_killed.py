@@ -12,6 +12,7 @@ from tests.journeys.scaled.work import Ledgers
 from tests.servers import until
 
 _BACK_SECONDS = 60.0
+_AT_RANDOM = 0.2
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,9 @@ def test_any_process_may_be_killed_over_and_over(ledgers: Ledgers, kills: int) -
     with ledgers.busy() as work:
         down = Down(ledgers.campus)
         for _ in range(kills):
-            down.kill(*chance.choice(everybody))
+            # Mostly one that got as far as working; else whoever it is, perhaps on its way up.
+            until(lambda: len(down.working(everybody)) > len(everybody) // 2, _BACK_SECONDS)
+            down.kill(*chance.choice(everybody if chance.random() < _AT_RANDOM else down.working(everybody)))
             down.watch(chance.choice((0.1, 0.5, 2.0)) * chance.random())
         assert until(down.all_back, _BACK_SECONDS), ledgers.campus.stack.log_tail()
         time.sleep(1)
@@ -50,6 +53,11 @@ class Down:
         while time.monotonic() < ends:
             time.sleep(0.05)
             self.all_back()
+
+    def working(self, everybody: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Return who is up, as far as is known."""
+        self.all_back()
+        return [one for one in everybody if one not in self._since]
 
     def all_back(self) -> bool:
         for (name, number), (since, lives) in list(self._since.items()):
