@@ -260,6 +260,20 @@ class RecordRead(Event, frozen=True, kw_only=True):
     further: bool = False
 
 
+# The transparency log: `log-heads`
+
+
+@event("head.accepted.v1")
+class HeadAccepted(Event, frozen=True, kw_only=True):
+    """An operator accepted a head of the log that does not follow from the published one; it begins another log."""
+
+    origin: str
+    former_origin: str
+    found: str
+    because: str
+    accepted_by: str
+
+
 # A learner's story: `learner-<id>`
 
 

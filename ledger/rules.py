@@ -9,6 +9,7 @@ from ledger.achievements import AchievementCommand, achievements
 from ledger.batches import BatchCommand, batches
 from ledger.decider import Command, Decider
 from ledger.frameworks import FrameworkCommand, frameworks
+from ledger.heads import HeadCommand, heads
 from ledger.issuer import IssuerCommand, issuer
 from ledger.learners import learners
 from ledger.learners.commands import LearnerCommand
@@ -26,6 +27,7 @@ RULES: Mapping[type[Command], Rules] = {
     PersonCommand: people,
     BatchCommand: batches,
     ReadCommand: reads,
+    HeadCommand: heads,
     LearnerCommand: learners,
 }
 

@@ -2,7 +2,8 @@
 What the ledger asks of a store: append in one transaction, read by stream, by position, by instant.
 
 Streams are `<category>-<subject>`. Positions order the whole log and versions order one stream, both from 1.
-Reference facts are those of definitions and people: every stream but those of learners, batches and auditors' reads.
+Reference facts are those of definitions and people: every stream but those of learners, batches, auditors' reads and
+the log's own heads.
 Decisions rest on them, so an append can be made to depend on there being none newer.
 """
 
@@ -15,7 +16,7 @@ from typing import NamedTuple, Protocol
 from ledger.errors import TooLarge
 
 LARGEST_APPEND = 8 * 1024 * 1024
-_NOT_REFERENCE = ("learner-", "batch-", "audit-")
+_NOT_REFERENCE = ("learner-", "batch-", "audit-", "log-")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

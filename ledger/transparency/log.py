@@ -151,8 +151,10 @@ class Log:
         if self._origin is not None and not _same_log(keys.origin, self._origin):
             msg = f"LEDGER_LOG_ORIGIN is {self._origin}, but the keys in {path} are those of {keys.origin}"
             raise StoreUnavailable(msg)
-        self.published.show_keys(keys)
-        return keys
+        if (left := keys.without_spent(now)) is not keys:
+            signing.save(path, left)
+        self.published.show_keys(left)
+        return left
 
     def rotate_keys(self, now: datetime) -> LogKeys:
         """Add a key, and let the ones before it sign beside it for a while."""

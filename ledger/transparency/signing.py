@@ -90,7 +90,7 @@ class LogKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def rotated(self, now: datetime, overlap: timedelta = OVERLAP) -> LogKeys:
         """Return them with a new key; the others sign beside it for as long as *overlap*."""
         older = tuple(
-            msgspec.structs.replace(kept, until=kept.until or now + overlap) if kept.signs(now) else _spent(kept)
+            msgspec.structs.replace(kept, until=kept.until or now + overlap) if kept.signs(now) else _spent(kept, now)
             for kept in self.keys
         )
         return LogKeys(origin=self.origin, keys=(*older, _made(self.origin, now)))
@@ -100,7 +100,12 @@ class LogKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         stem, _, number = self.origin.rpartition("/")
         again = stem != "" and number.isascii() and number.isdigit()
         origin = f"{stem}/{int(number) + 1}" if again else f"{self.origin}/2"
-        return LogKeys(origin=origin, keys=(*map(_spent, self.keys), _made(origin, now)))
+        return LogKeys(origin=origin, keys=(*(_spent(kept, now) for kept in self.keys), _made(origin, now)))
+
+    def without_spent(self, now: datetime) -> LogKeys:
+        """Return them without the secrets of those that sign no more."""
+        keys = tuple(kept if kept.signs(now) else _spent(kept, now) for kept in self.keys)
+        return self if keys == self.keys else LogKeys(origin=self.origin, keys=keys)
 
 
 def make(path: Path, origin: str | None, now: datetime) -> LogKeys:
@@ -163,8 +168,9 @@ def _made(origin: str, now: datetime) -> KeyKept:
     return KeyKept(verifier=str(verifier), seed=base64.b64encode(seed).decode(), made_at=now)
 
 
-def _spent(kept: KeyKept) -> KeyKept:
-    return msgspec.structs.replace(kept, seed=None)
+def _spent(kept: KeyKept, now: datetime) -> KeyKept:
+    until = now if kept.until is None or kept.until > now else kept.until
+    return msgspec.structs.replace(kept, seed=None, until=until)
 
 
 def _fits(kept: KeyKept) -> bool:

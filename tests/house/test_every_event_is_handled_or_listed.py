@@ -7,6 +7,7 @@ from ledger.events import (
     AccountLinked,
     ConflictDeclared,
     FrameworkImported,
+    HeadAccepted,
     IssuerDescribed,
     PersonRegistered,
     PrerequisitesWaived,
@@ -28,6 +29,7 @@ READ_AS_FACTS = {
     PrerequisitesWaived,
     # Found by searching the facts.
     RecordRead,
+    HeadAccepted,
 }
 
 
