@@ -13,6 +13,7 @@ from consumers.positions import Positions
 from consumers.relay import Relay, facts
 from consumers.run import Projector
 from consumers.sequencer import Sequencer
+from consumers.shipping import Shipping
 from consumers.topics import Topics, check
 from consumers.transcripts import NAME as TRANSCRIPTS
 from consumers.transcripts import transcripts
@@ -46,7 +47,10 @@ def _sequencer(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack
     sequencer = Sequencer.of_ledger(settings, log, ledger.store, ledger.now)
     ends.callback(sequencer.close)
     sequencer.loop.start()
-    return (sequencer.loop,)
+    shipping = Shipping.of_ledger(settings, log, ends.enter_context(closing(Positions.of_ledger(settings))))
+    ends.callback(shipping.close)
+    shipping.start()
+    return (sequencer.loop,)  # a witness that is away is no reason to start this process again
 
 
 def _relay(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack) -> Loops:  # noqa: ARG001

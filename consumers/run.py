@@ -9,6 +9,7 @@ from consumers.follow import Follower
 from consumers.looping import Loop
 from consumers.positions import Positions
 from consumers.sequencer import Sequencer
+from consumers.shipping import Shipping
 from consumers.when_due_then_act import Scheduler
 from consumers.when_holdings_or_stacks_change_then_settle import (
     ABOUT_A_LEARNER,
@@ -48,7 +49,8 @@ class Followers:
     The followers of one ledger: run them in threads (`start`), or all at once to where nothing is left (`catch_up`).
 
     Both may happen in several processes at the same time. Where others settle (*settles* is False: consumers of
-    Kafka do), this one keeps no more than the views up. *sequencer* is left out where it runs elsewhere.
+    Kafka do), this one keeps no more than the views up. *sequencer* and *shipping* are left out where
+    they run elsewhere.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class Followers:
         *,
         settles: bool = True,
         sequencer: Sequencer | None = None,
+        shipping: Shipping | None = None,
     ) -> None:
         self._ledger = ledger
         self._views = views
         self._positions = positions
         self._settles = settles
         self._sequencer = sequencer
+        self._shipping = shipping
         settler = Settler(ledger, views)
         self.settling = Follower(
             "settle",
@@ -92,9 +96,13 @@ class Followers:
             self._views.catch_up(self._ledger.store)
         for loop in self._loops:
             loop.start()
+        if self._shipping is not None:
+            self._shipping.start()
 
     def stop(self) -> None:
         """Stop the threads, each after the step under way."""
+        if self._shipping is not None:
+            self._shipping.close()
         for loop in reversed(self._loops):
             loop.stop()
 

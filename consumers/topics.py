@@ -4,6 +4,7 @@ The Kafka topics of a ledger: their names, partitions and settings; made by `led
     ledger.events.v1         facts of learners, key = learner id; kept for ever
     ledger.definitions.v1    definitions, people and batches, key = stream; one partition, so in the log's order
     ledger.transcripts.v1    what each learner holds, key = learner id; compacted
+    ledger.checkpoints.v1    signed heads of the transparency log, key = its origin; kept for ever
     ledger.commands.v1       evidence and assessments from other systems, key = learner
     ledger.commands.v1.dlt   which of those could not be taken in, and why
 
@@ -83,6 +84,11 @@ class Topics:
         return f"{self.prefix}.transcripts.v1"
 
     @property
+    def checkpoints(self) -> str:
+        """Signed heads of the transparency log."""
+        return f"{self.prefix}.checkpoints.v1"
+
+    @property
     def commands(self) -> str:
         """What other systems ask for."""
         return f"{self.prefix}.commands.v1"
@@ -100,6 +106,7 @@ class Topics:
             Topic(self.events, PARTITIONS, _REPLAYED),
             Topic(self.definitions, 1, _REPLAYED),
             Topic(self.transcripts, PARTITIONS, compacted),
+            Topic(self.checkpoints, 1, _REPLAYED),
             Topic(self.commands, PARTITIONS, {**passing, **_FROM_OTHERS}),
             Topic(self.commands_dead, 1, {**passing, "retention.ms": _FOR_EVER}),
         )

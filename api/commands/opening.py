@@ -16,6 +16,7 @@ from consumers.following import Following
 from consumers.positions import Positions
 from consumers.run import Followers
 from consumers.sequencer import Sequencer
+from consumers.shipping import Shipping
 from ledger import Ledger
 from ledger.opening import exists
 from ledger.settings import PostgresUrls, Settings
@@ -70,7 +71,9 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
         alone = settings.kafka is None
         sequencer = Sequencer.of_ledger(settings, log, ledger.store, ledger.now) if alone else None
         positions = Positions.of_ledger(settings)
-        followers = ends.enter_context(closing(Followers(ledger, views, positions, settles=alone, sequencer=sequencer)))
+        shipping = Shipping.of_ledger(settings, log, positions) if alone else None
+        followers = Followers(ledger, views, positions, settles=alone, sequencer=sequencer, shipping=shipping)
+        ends.enter_context(closing(followers))
         following = Following.of_ledger(settings, ledger.store, views, followers.positions, ledger.now)
         ends.enter_context(closing(following))
         yield Opened(ledger, views, followers, following, log)
