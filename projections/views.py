@@ -101,9 +101,9 @@ class Views:
 
     # Reading
 
-    def reading(self) -> AbstractContextManager[Connection]:
+    def reading(self, seconds: float | None = None) -> AbstractContextManager[Connection]:
         """Lend a connection that sees one state of all views; the query functions of the view modules take it."""
-        return self._shelf.reading()
+        return self._shelf.reading(seconds)
 
     def position(self) -> int:
         """Return the position of the last fact taken in, by whichever process; 0 before the first."""

@@ -26,6 +26,7 @@ _COMMANDS = {
     "progress": ("learners", "Show what a learner has of each milestone, and what is missing."),
     "awards": ("awards", "List awards."),
     "why": ("awards", "Explain an award: rule, awards, judgements, evidence."),
+    "audit": ("audit", "Replay, compare, search and prove what the ledger holds."),
     "stats": ("operations", "Count what the ledger holds."),
     "rebuild": ("operations", "Rebuild all views from the facts."),
     "doctor": ("operations", "Check that the ledger is whole and its followers keep up."),
