@@ -23,14 +23,17 @@ def migrate_(contract: bool, as_json: bool) -> None:
     LEDGER_OWNER_URL names the databases' owner where services come as another user: that user is let in.
     """
     import os
+    from contextlib import closing
 
     from api.commands.faults import Unusable
     from api.commands.options import database
     from api.commands.output import show_json
+    from ledger.application import utc_now
     from ledger.migrations import migrate
     from ledger.migrations.logins import admit
     from ledger.opening import opened
     from ledger.settings import PostgresUrls, Settings
+    from ledger.transparency.log import Log
 
     settings = Settings.from_environment(database=database())
     if not isinstance(settings.database, PostgresUrls):
@@ -38,7 +41,11 @@ def migrate_(contract: bool, as_json: bool) -> None:
     owner = _owner(os.environ.get("LEDGER_OWNER_URL"), settings.database)
     done = migrate(owner, contract=contract)
     admitted = admit(owner, settings.database)
-    for part in opened(settings, create=True):  # a key-encryption key that is there is proven right
+    parts = opened(settings, create=True)  # a key-encryption key that is there is proven right
+    if settings.log_keys is not None and settings.checkpoints is not None:
+        with closing(Log.of_ledger(settings, parts.store)) as log:
+            log.keys(utc_now())
+    for part in parts:
         part.close()
     topics = _topics(settings.kafka)
     if as_json:
