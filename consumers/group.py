@@ -78,6 +78,7 @@ class Member:
         self._instance = instance
         self._consumer: Any = None
         self._early: dict[Any, list[Any]] = {}
+        self._owed: dict[Any, int] = {}
         self._away_since: float | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-handler")
         self.loop = Loop(group, self.step, lambda: None, _LONGEST_PAUSE_S)
@@ -115,6 +116,8 @@ class Member:
         polled, self._early = self._early, {}
         if not polled:
             polled = consumer.poll(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
+        if not polled and self._owed:
+            self._commit({})
         if not polled or not self._done(lambda: self._take_in(polled)):
             return 0
         consumer.resume(*consumer.paused())
@@ -176,11 +179,15 @@ class Member:
     def _commit(self, offsets: dict[Any, int]) -> None:
         """Commit, except for partitions that were taken away meanwhile: whoever has them goes on from its own."""
         assigned = self._consumer.assignment()
-        ours = {where: OffsetAndMetadata(offset, "", -1) for where, offset in offsets.items() if where in assigned}
+        # What could not be committed before goes with it: on a quiet partition nothing else would bring it up again.
+        owed, self._owed = {**self._owed, **offsets}, {}
+        ours = {where: OffsetAndMetadata(offset, "", -1) for where, offset in owed.items() if where in assigned}
         if ours:
             try:
                 self._consumer.commit(ours, timeout_ms=_COMMIT_MS)
             except KafkaError as error:
+                if _passes(error):
+                    self._owed = owed
                 _log.warning("%s: offsets were not committed, facts will come again: %s", self.group, error)
 
     def _joined(self) -> Any:
@@ -207,6 +214,7 @@ class Member:
     def _leave(self) -> None:
         consumer, self._consumer = self._consumer, None
         self._early = {}
+        self._owed = {}
         if consumer is not None:
             try:
                 consumer.close(autocommit=False, timeout_ms=_COMMIT_MS)
