@@ -151,6 +151,21 @@ class Codec:
             raise Unreadable(msg)
         return recorded
 
+    def certify(self, stored: Stored) -> None:
+        """Raise Unreadable as `check` does, without making what is read: a third of its cost."""
+        name, body = stored.name, stored.body
+        if name in self._upcasters.names():
+            self.check(stored)
+            return
+        try:
+            same = _encode((self._decoders.get(name) or self._decoder(name))(body)) == body
+        except (ArithmeticError, LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
+            msg = f"the fact at position {stored.position} cannot be read as {name}: {error}"
+            raise Unreadable(msg) from error
+        if not same:
+            msg = f"the fact at position {stored.position} is not in canonical form"
+            raise Unreadable(msg)
+
     def _decoder(self, name: str) -> Callable[[bytes], Envelope[Any]]:
         if name not in self._decoders:
             self._decoders[name] = self._upcasting(name) if name in self._upcasters.names() else self._typed(name)
@@ -203,3 +218,4 @@ encode = _codec.encode
 settle = _codec.settle
 decode = _codec.decode
 check = _codec.check
+certify = _codec.certify

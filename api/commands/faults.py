@@ -13,6 +13,7 @@ from api.imports.unusable import UnusableFile
 from ledger.errors import Refused
 from ledger.settings import UnusableSettings
 from ledger.store import StoreUnavailable
+from ledger.transparency.faults import Disproven, Malformed
 
 UNUSABLE, DISPROVEN, UNCHECKED = 2, 3, 4
 _WORD = re.compile(r"[a-z]+['a-z]*(?=[\s,;]|$)")
@@ -22,6 +23,12 @@ class Fault(click.ClickException):
     """A sentence for stderr: the command could not be carried out."""
 
     exit_code = UNCHECKED
+
+
+class Wrong(Fault):
+    """What was to be checked was checked, and is not so."""
+
+    exit_code = DISPROVEN
 
 
 class Unusable(Fault):
@@ -39,8 +46,10 @@ def explained(error: Exception) -> Fault:
             return Unusable(_sentence(str(error)))
         case Refused():
             return Unusable(_sentence(error.detail))
-        case StoreUnavailable():
+        case StoreUnavailable() | Malformed():
             return Fault(_sentence(str(error)))
+        case Disproven():
+            return Wrong(_sentence(str(error)))
         case OSError():
             return Unusable(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
     if os.environ.get("LEDGER_DEBUG"):
