@@ -14,11 +14,13 @@ from flask_smorest import Api
 
 from api import answers, auth, door, problems
 from api.answers import Json
+from api.audit import reads
 from api.imports.case import PackageSchema
 from api.problem_kinds import NOT_ACCEPTABLE
 from api.resources import (
     achievements,
     appeals,
+    audit,
     awards,
     batches,
     documentation,
@@ -49,7 +51,7 @@ from projections.views import Views
 VERSION = "1.0.0"
 RESOURCES = (
     achievements, stacks, frameworks, issuer, people, learners, evidence, appeals,
-    awards, queues, imports, batches, stats, me, log, health, metrics,
+    awards, queues, imports, batches, audit, stats, me, log, health, metrics,
 )  # fmt: skip
 _HEADERS = {
     "Content-Security-Policy": (
@@ -104,6 +106,7 @@ def create_app(
     door.describe_shared(api.spec)
     problems.install(app)
     auth.install(app)
+    reads.install(app)
     app.before_request(_negotiate)
     app.after_request(_harden)
     for resource in RESOURCES:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import g
+
 from api.acting import ledger
 from api.auth import owned
 from api.reading import viewed, viewed_now
@@ -22,6 +24,7 @@ def learner_of_award(award_id: str) -> str:
     found = _find("SELECT learner_id FROM award_register WHERE award_id = ?", award_id)
     if found is None or not owned(found):
         raise Unknown(f"There is no award {award_id}.", field="award_id")
+    g.concerns = found  # what an auditor reads is recorded with whom it is about
     return found
 
 

@@ -91,7 +91,12 @@ class WhyStack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """One award explained: on what it rests, and what befell it."""
+    """
+    One award explained: on what it rests, and what befell it.
+
+    `positions` are those of all facts that this rests on; the proof that one is in the log is asked for by its index,
+    which is one less.
+    """
 
     award_id: str
     achievement_id: str
@@ -111,6 +116,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
     recognition: WhyRecognition | None
     stack: WhyStack | None
     history: tuple[Befallen, ...]
+    positions: tuple[int, ...]
     sentences: tuple[str, ...]
 
 
@@ -119,14 +125,15 @@ def why(award_id: str, facts: Iterable[Recorded], catalogue: Catalogue, on: date
     story = told(facts)
     if award_id not in story.awards:
         raise Unknown(f"There is no award {award_id}.", field="award_id")
-    return _why(story, story.awards[award_id], catalogue, on)
+    return explained(story, story.awards[award_id], catalogue, on)
 
 
-def _why(story: Story, award: HeldAward, catalogue: Catalogue, on: datetime) -> Why:
+def explained(story: Story, award: HeldAward, catalogue: Catalogue, on: datetime) -> Why:
+    """Explain an award of a story that is told already."""
     fact = award.fact
     definition = catalogue.definition(fact.achievement_id, fact.achievement_version)
     completion = story.completion_of(fact.award_id)
-    explained = Why(
+    told_so = Why(
         award_id=fact.award_id,
         achievement_id=fact.achievement_id,
         version=fact.achievement_version,
@@ -145,9 +152,29 @@ def _why(story: Story, award: HeldAward, catalogue: Catalogue, on: datetime) -> 
         recognition=_recognition(story, fact.basis.recognition),
         stack=None if completion is None else _stack(story, completion, catalogue, on),
         history=befallen(award, namer(story, catalogue)),
+        positions=(),
         sentences=(),
     )
-    return msgspec.structs.replace(explained, sentences=tuple(_sentences(explained, on)))
+    return msgspec.structs.replace(
+        told_so, positions=tuple(sorted(set(_positions(told_so)))), sentences=tuple(_sentences(told_so, on))
+    )
+
+
+def _positions(told_so: Why) -> Iterator[int]:
+    """Yield where the facts stand that the explanation rests on, down to the evidence of every component."""
+    yield told_so.position
+    if told_so.evidence is not None:
+        yield told_so.evidence.position
+    if told_so.recognition is not None:
+        yield told_so.recognition.position
+    for judgement in told_so.judgements:
+        yield judgement.position
+    for befell in told_so.history:
+        yield befell.position
+    if told_so.stack is not None:
+        yield told_so.stack.position
+        for component in told_so.stack.components:
+            yield from component.positions
 
 
 def _evidence(story: Story, evidence_id: str | None) -> WhyEvidence | None:
@@ -232,7 +259,7 @@ def _stack(story: Story, completion: Completed, catalogue: Catalogue, on: dateti
         definitions_position=fact.definitions_position,
         position=completion.at.position,
         components=tuple(
-            _why(story, story.awards[one], catalogue, on) for one in completion.ever if one in story.awards
+            explained(story, story.awards[one], catalogue, on) for one in completion.ever if one in story.awards
         ),
     )
 
@@ -274,9 +301,18 @@ def _of_milestone(stack: WhyStack, awarded: str) -> Iterator[str]:
     names = {component.award_id: component.name for component in stack.components}
     by = listed([names.get(award_id, award_id) for award_id in stack.completed_by])
     yield f"{awarded}, because {by} complete version {stack.version} of {stack.name}, which asks for {stack.asks_for}."
+    yield from _chain(stack)
+
+
+def _chain(stack: WhyStack) -> Iterator[str]:
+    """Say of each award that completed the stack what it rests on, down to the digests of evidence."""
     for component in stack.components:
         if component.award_id in stack.completed_by:
             yield component.sentences[0]
+            if component.stack is not None:
+                yield from _chain(component.stack)
+            elif component.evidence is not None and component.evidence.digest is not None:
+                yield f"Its evidence is {component.evidence.evidence_id}, digest {component.evidence.digest}."
 
 
 def _of_evidence(explained: Why, evidence: WhyEvidence, awarded: str) -> Iterator[str]:
@@ -291,8 +327,11 @@ def _of_evidence(explained: Why, evidence: WhyEvidence, awarded: str) -> Iterato
 
 
 def _of_lost(stack: WhyStack | None, befell: Befallen) -> Iterator[str]:
-    """Say of each lost component what had become of it by then."""
+    """Say of each lost component what had become of it by then, and of what that one had lost, down to the first."""
     for component in () if stack is None else stack.components:
         by_then = [one for one in component.history if one.position <= befell.position]
         if component.award_id in befell.lost and by_then:
             yield f"{component.name}: {by_then[-1].sentence}"
+            broke = next((one for one in reversed(by_then) if one.lost), None)
+            if broke is not None:
+                yield from _of_lost(component.stack, broke)

@@ -35,11 +35,6 @@ def install(app: Flask) -> None:
     app.after_request(_note)
 
 
-def concerns(learner_id: str) -> None:
-    """Say whose record the request is about, where its path does not."""
-    g.concerns = learner_id
-
-
 def _note(response: Response) -> Response:
     endpoint, who = request.endpoint, g.get("principal")
     if endpoint is None or endpoint in PUBLIC or who is None or who.role != _AUDITOR:

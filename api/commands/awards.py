@@ -40,24 +40,52 @@ def awards_(limit: int, after: int, learner: str | None, achievement: str | None
 
 
 @click.command("why")
-@click.argument("award_id")
+@click.argument("award_id", required=False)
+@click.option("--learner", metavar="REF", help="Whom, with --achievement, in the place of an award.")
+@click.option("--achievement", metavar="ID", help="Why the learner does not hold it.")
 @reading
-def why_(award_id: str, as_json: bool) -> None:
-    """Explain an award: the rule's version, the awards that matched it, the judgements, the evidence."""
+def why_(award_id: str | None, learner: str | None, achievement: str | None, as_json: bool) -> None:
+    """Explain an award: rule version, matched awards, judgements, evidence; or why a learner holds none."""
+    from api.commands.auditing.asking import noted
     from api.commands.faults import Unusable
     from api.commands.opening import opened
     from api.commands.output import show_json
     from projections.award_register import award
     from projections.why import why
 
+    if award_id is None or learner is not None or achievement is not None:
+        if award_id is not None or learner is None or achievement is None:
+            raise click.UsageError("Name an award; or a learner and an achievement, with --learner and --achievement.")
+        _why_not(learner, achievement, as_json)
+        return
     with opened() as at, at.reading() as connection:
         found = award(connection, award_id, at.ledger.now())
         if found is None:
             raise Unusable(f"There is no award {award_id!r}.")
         facts = at.ledger.facts(f"learner-{found.learner_id}")
         explained = why(award_id, facts, at.ledger.catalogue(), at.ledger.now())
+        noted(at.ledger, "awards.why", found.learner_id, award=award_id)
     if as_json:
         show_json(explained)
     else:
         for sentence in explained.sentences:
             click.echo(sentence)
+
+
+def _why_not(learner: str, achievement: str, as_json: bool) -> None:
+    from api.commands.auditing.asking import noted
+    from api.commands.opening import learner_id, opened
+    from api.commands.output import show_json
+    from projections.why_not import why_not
+
+    with opened() as at:
+        at.follow()
+        whose = learner_id(at.ledger, learner)
+        facts = at.ledger.facts(f"learner-{whose}")
+        document = why_not(whose, achievement, facts, at.ledger.catalogue(), at.ledger.now())
+        noted(at.ledger, "awards.why_not", whose, achievement=achievement)
+    if as_json:
+        show_json(document)
+        return
+    for sentence in document.sentences:
+        click.echo(sentence)

@@ -11,7 +11,9 @@ from api.answers import Page, answer, described
 from api.auth import actor
 from api.door import Door
 from api.pages import after_position, page
-from api.reading import in_log, known, last_position, viewed
+from api.reading import known, last_position, viewed
+from api.resources.log import in_log
+from api.schemas.auditing import WhyNotSchema
 from api.schemas.awards import (
     ExtendAwardSchema,
     ReinstateAwardSchema,
@@ -40,6 +42,8 @@ from projections import award_register
 from projections.views import position
 from projections.why import Why
 from projections.why import why as explained
+from projections.why_not import WhyNot
+from projections.why_not import why_not as not_held
 
 blueprint = Door("awards", __name__, description="Awards of micro-credentials and milestone badges.")
 
@@ -87,6 +91,16 @@ def why(query: dict[str, Any], award_id: str) -> Response:
     """Explain an award: rule version, matched awards, judgements, evidence; and what became of it."""
     found = known(learner_of_award(award_id), query)
     return answer(explained(award_id, found.facts, found.catalogue, found.on), position=found.position)
+
+
+@blueprint.get("/learners/<id:learner_id>/why")
+@blueprint.arguments(WhyNotSchema, location="query")
+@blueprint.response(200, described(WhyNot))
+def why_not(query: dict[str, Any], learner_id: str) -> Response:
+    """Explain why a learner does not hold an achievement: what is missing, waits or was lost; or that it is held."""
+    found = known(learner_id, query)
+    document = not_held(learner_id, query["achievement"], found.facts, found.catalogue, found.on)
+    return answer(document, position=found.position)
 
 
 @blueprint.get("/awards/<id:award_id>/consequences")
