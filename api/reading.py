@@ -19,11 +19,9 @@ from api.acting import ledger
 from api.paths import FieldError
 from api.problem_kinds import UNAVAILABLE, UNUSABLE
 from api.problems import Problem
-from api.schemas.records import Covered, InLog
 from ledger.catalogue import Catalogue
 from ledger.errors import Unknown
 from ledger.event import Recorded
-from ledger.transparency.log import Log
 from projections.connection import Connection
 from projections.views import Views
 
@@ -115,17 +113,6 @@ def last_position(stream: str, until: int | None = None) -> int:
     """Return the position of the last fact of *stream*, up to *until*: what an ETag names."""
     facts = ledger().facts(stream, until=until)
     return facts[-1].position if facts else 0
-
-
-def in_log(position: int) -> InLog | None:
-    """Return how far the fact at *position* is on its way into the published log; None where none is kept."""
-    log: Log | None = current_app.extensions["log"]
-    if log is None:
-        return None
-    (stored,) = ledger().store.read_log(position - 1, 1)
-    place = log.place(position)
-    published = place.published and Covered(size=place.published.checkpoint.size, at=place.published.at)
-    return InLog(index=place.index, recorded_at=stored.recorded_at, sequenced=place.sequenced, published=published)
 
 
 def _within_log(position: int, field: str) -> None:

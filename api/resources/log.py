@@ -13,7 +13,7 @@ from api.door import Door
 from api.problem_kinds import NOT_FOUND
 from api.problems import Problem
 from api.schemas.log import ConsistencySchema, InclusionSchema
-from api.schemas.records import ConsistencyProof, InclusionProof, LogKey, LogKeys
+from api.schemas.records import ConsistencyProof, Covered, InclusionProof, InLog, LogKey, LogKeys
 from ledger.store import StoreUnavailable
 from ledger.transparency import leaf, tiles
 from ledger.transparency.faults import Malformed
@@ -34,6 +34,17 @@ def log() -> Log:
     if found is None:
         raise StoreUnavailable("this process keeps no transparency log")
     return found
+
+
+def in_log(position: int) -> InLog | None:
+    """Return how far the fact at *position* is on its way into the published log; None where none is kept."""
+    found: Log | None = current_app.extensions["log"]
+    if found is None:
+        return None
+    (stored,) = ledger().store.read_log(position - 1, 1)
+    place = found.place(position)
+    published = place.published and Covered(size=place.published.checkpoint.size, at=place.published.at)
+    return InLog(index=place.index, recorded_at=stored.recorded_at, sequenced=place.sequenced, published=published)
 
 
 @blueprint.get("/checkpoint")

@@ -31,7 +31,7 @@ from ledger.transparency.merkle import verify_consistency
 from ledger.transparency.note import VerifierKey
 from ledger.transparency.outside import Kept, Outside
 from ledger.transparency.published import Published, PublishedLog
-from ledger.transparency.signing import LogKeys
+from ledger.transparency.signing import KeyKept, LogKeys
 from ledger.transparency.tree import TileMissing, Tree
 
 _NOT_MORE_OFTEN_S = 1.0
@@ -156,13 +156,23 @@ class Log:
         self.published.show_keys(left)
         return left
 
+    def why_not_signed(self, now: datetime) -> str | None:
+        """Return why no head can be signed, though the ledger goes on: a file is lost, or cannot be believed."""
+        if self._outside is None:
+            return None
+        try:
+            self._kept(self._outside, self.keys(now))
+        except StoreUnavailable as error:
+            return str(error)
+        return None
+
     def rotate_keys(self, now: datetime) -> LogKeys:
         """Add a key, and let the ones before it sign beside it for a while."""
         return self._change_keys(now, lambda keys: keys.rotated(now))
 
     def begin_anew(self, now: datetime) -> LogKeys:
         """Accept the head as it is: the log goes on under another origin, and the ledger records again."""
-        keys = self._change_keys(now, lambda keys: keys.begun_anew(now))
+        keys = self._change_keys(now, lambda keys: keys.begun_anew(now), lost=self._lost_keys(now))
         self.published.accept(now)
         return keys
 
@@ -175,8 +185,19 @@ class Log:
         """Release the database."""
         self._database.close()
 
-    def _change_keys(self, now: datetime, change: Callable[[LogKeys], LogKeys]) -> LogKeys:
-        before = self.keys(now)
+    def _lost_keys(self, now: datetime) -> LogKeys | None:
+        """Return what is still known of keys whose file is gone; None while it is there."""
+        newest = self.published.newest()
+        if self._keys_at is None or self._keys_at.exists() or newest is None:
+            return None
+        known = [
+            KeyKept(verifier=key.verifier, seed=None, made_at=key.made_at, until=key.until or now)
+            for key in self.published.verifiers()
+        ]
+        return LogKeys(origin=newest.checkpoint.origin, keys=tuple(known))
+
+    def _change_keys(self, now: datetime, change: Callable[[LogKeys], LogKeys], lost: LogKeys | None = None) -> LogKeys:
+        before = lost or self.keys(now)
         assert self._outside is not None
         assert self._keys_at is not None
         with self._outside.locked():
@@ -225,7 +246,7 @@ class Log:
 
     def _halt(self, why: str, now: datetime) -> None:
         said = f"The ledger is read-only: {why}. Put the right database back, or have an operator accept the head"
-        self.published.halt(f"{said}: `ledger audit accept-head --because …`.", now)
+        self.published.halt(f"{said}: `ledger audit accept-head --because …`", now)
 
 
 def _follows(tree: Tree, before: Checkpoint, size: int, root: bytes) -> None:

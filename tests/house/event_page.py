@@ -37,6 +37,7 @@ _TITLES = {
     "person": "People who act",
     "batch": "Batches",
     "audit": "What auditors read",
+    "log": "The transparency log",
     "learner": "A learner's story",
 }
 _WORDS: dict[object, str] = {

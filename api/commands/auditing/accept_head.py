@@ -13,7 +13,7 @@ from api.commands.options import database_option, json_option
 @database_option
 def accept_head_(because: str, as_json: bool) -> None:
     """
-    Accept the log's head although it does not follow from the published one; the ledger records again.
+    Accept the log's head although it does not follow from the published one, or the files to tell by are lost.
 
     Nothing published before proves anything about what comes: the log begins anew under another origin and key, which
     whoever checks it, and every witness, has to be told.
@@ -28,11 +28,12 @@ def accept_head_(because: str, as_json: bool) -> None:
     if not because.strip():
         raise Unusable("Say why: --because must not be empty.")
     with opened() as at:
-        halt = at.log.halted()
-        if halt is None:
-            raise Unusable("The ledger is not read-only: there is no head to accept.")
         now = at.ledger.now()
-        former = at.log.keys(now).origin
+        halt = at.log.halted() or at.log.why_not_signed(now)
+        newest = at.log.published.newest()
+        if halt is None or newest is None:
+            raise Unusable("The ledger is not read-only: there is no head to accept.")
+        former = newest.checkpoint.origin
         origin = at.log.begin_anew(now).origin
         command = AcceptHead(
             origin=origin, former_origin=former, found=halt, because=because.strip(), by=LOCAL_ADMINISTRATION

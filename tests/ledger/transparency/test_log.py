@@ -282,6 +282,25 @@ def test_an_accepted_head_begins_another_log(settings: Settings) -> None:
         assert f"{former.origin}/3" == log.begin_anew(NOW + 3 * LATER).origin
 
 
+def test_a_log_whose_files_are_lost_begins_another(settings: Settings) -> None:
+    with opened(settings) as (store, log):
+        record(store, 9)
+        publish(log)
+        former = log.keys(NOW)
+        assert log.why_not_signed(NOW) is None
+        for path in (settings.log_keys, settings.checkpoints):
+            assert path is not None
+            path.unlink()
+        assert "put the file back" in (log.why_not_signed(NOW) or "")
+        keys = log.begin_anew(NOW + LATER)
+        found = publish(log, 2)
+
+        assert found is not None
+        assert (f"{former.origin}/2", 9) == (keys.origin, found.size)
+        assert former.keys[0].verifier == keys.keys[0].verifier
+        assert log.why_not_signed(NOW + 3 * LATER) is None
+
+
 @pytest.mark.parametrize("spoil", ["missing", "cut", "shortened", "changed", "another"])
 def test_without_the_checkpoints_outside_nothing_is_signed(settings: Settings, spoil: str) -> None:
     path = settings.checkpoints or Path()
