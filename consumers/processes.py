@@ -59,7 +59,8 @@ def _relay(settings: Settings, ledger: Ledger, views: Views, ends: ExitStack) ->
     published = {"relay": facts(topics), TRANSCRIPTS: transcripts(ledger.store, topics.transcripts)}
     loops = []
     for name, publish in published.items():
-        relay = Relay(name, ledger.store, positions, bootstrap, _turn(settings, name), publish)
+        turn = _turn(settings, name)
+        relay = Relay(name, ledger.store, positions, bootstrap, turn, publish, states=name == TRANSCRIPTS)
         ends.callback(relay.close)
         relay.loop.start()
         loops.append(relay.loop)

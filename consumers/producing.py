@@ -36,14 +36,18 @@ class Sending:
     Messages on their way to Kafka, in batches that are told apart by a mark; used by one thread.
 
     *arrived* is the mark of the last batch of which, and of all before it, every message has arrived.
+    With *alone*, whoever connects under the same *client_id* puts an end to all who did before: nothing of theirs
+    arrives any more. Each batch is then a transaction of its own, which is what Kafka offers that by.
     """
 
-    def __init__(self, bootstrap: str, client_id: str) -> None:
+    def __init__(self, bootstrap: str, client_id: str, *, alone: bool = False) -> None:
         self.arrived = 0
+        self.alone = alone
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._producer: Any = None
         self._under_way: deque[tuple[int, list[Any]]] = deque()
+        self._commit: Any = None
 
     @property
     def under_way(self) -> int:
@@ -63,6 +67,8 @@ class Sending:
         self._under_way.append((mark, futures))
         try:
             producer = self._open()
+            if self.alone:
+                producer.begin_transaction()
             send = producer.send
             stop = producer._sender.force_close  # noqa: SLF001
             for topic, key, value, headers, timestamp_ms in messages:
@@ -91,6 +97,8 @@ class Sending:
             try:
                 for future in futures:
                     future.get(max(0.0, deadline - monotonic()))
+                if self.alone and not self._committed(max(0.0, deadline - monotonic())):
+                    return False
             except KafkaError as error:
                 failed = next((one.exception for one in futures if one.is_done and one.exception), None)
                 if failed is None and isinstance(error, KafkaTimeoutError):
@@ -103,9 +111,20 @@ class Sending:
             self.arrived = mark
         return True
 
+    def _committed(self, seconds: float) -> bool:
+        """Commit the transaction; kafka-python's own call would wait for as long as the brokers are away."""
+        if self._commit is None:
+            self._commit = self._producer._transaction_manager.begin_commit()  # noqa: SLF001
+            self._producer._sender.wakeup()  # noqa: SLF001
+        if not self._commit.wait(timeout_ms=int(seconds * 1000)):
+            return False
+        self._commit = None
+        return True
+
     def abandon(self) -> None:
         """Stop sending at once: what has not left yet will not, and what has may have arrived or not."""
         producer, self._producer = self._producer, None
+        self._commit = None
         self._under_way.clear()
         if producer is not None:
             # Closing without time to finish raises, and leaves a thread behind that goes on sending.
@@ -115,7 +134,7 @@ class Sending:
 
     def _open(self) -> Any:
         if self._producer is None:
-            self._producer = KafkaProducer(
+            producer = KafkaProducer(
                 bootstrap_servers=brokers(self._bootstrap),
                 client_id=self._client_id,
                 acks="all",
@@ -130,5 +149,13 @@ class Sending:
                 max_request_size=LARGEST_MESSAGE,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
+                transactional_id=self._client_id if self.alone else None,
             )
+            if self.alone:
+                try:
+                    producer.init_transactions()
+                except KafkaError:
+                    producer._sender.force_close()  # noqa: SLF001
+                    raise
+            self._producer = producer
         return self._producer

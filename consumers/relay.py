@@ -48,17 +48,30 @@ def facts(topics: Topics) -> Publish:
 
 
 class Relay:
-    """Follows the log of *store* and hands to Kafka what *publish* makes of its facts, while it is its turn."""
+    """
+    Follows the log of *store* and hands to Kafka what *publish* makes of its facts, while it is its turn.
+
+    Where *publish* makes *states*, of which the newest message is all there is, no older one may come after it, not
+    even from a relay that was frozen and wakes up: each then connects before it reads, and so ends those before it.
+    """
 
     def __init__(
-        self, name: str, store: Store, positions: Positions, bootstrap: str, turn: Turn, publish: Publish
+        self,
+        name: str,
+        store: Store,
+        positions: Positions,
+        bootstrap: str,
+        turn: Turn,
+        publish: Publish,
+        *,
+        states: bool = False,
     ) -> None:
         self.name = name
         self._store = store
         self._positions = positions
         self._turn = turn
         self._publish = publish
-        self._sending = Sending(bootstrap, f"ledger-{name}")
+        self._sending = Sending(bootstrap, f"ledger-{name}", alone=states)
         self._sent = self._saved = 0
         self.loop = Loop(name, self.step, self._wait, _LONGEST_PAUSE_S)
 
@@ -101,6 +114,7 @@ class Relay:
             self._sending.abandon()
             return 0
         if not self._sending.under_way:
+            self._sending.connect()
             self._go_on_after(self.position)
         read = self._store.read_log(self._sent, _BATCH)
         if not read and self._sent > self._store.head():
@@ -114,8 +128,11 @@ class Relay:
             self._sent = batch[-1].position
             self._sending.hand_over(self._publish(batch), self._sent)
         if self._sending.under_way:
-            self._see_it_arrive(leave=1 if len(batch) == _BATCH or len(batch) < len(read) else 0)
+            self._see_it_arrive(leave=1 if self._more_to_come(batch, read) else 0)
         return len(batch)
+
+    def _more_to_come(self, batch: list[Stored], read: list[Stored]) -> bool:
+        return not self._sending.alone and (len(batch) == _BATCH or len(batch) < len(read))
 
     def _go_on_after(self, position: int) -> None:
         self._sent = self._saved = self._sending.arrived = position

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 import pytest
 
 from consumers.positions import Positions
+from consumers.producing import NotSent
 from consumers.relay import Publish, Relay, facts
 from consumers.topics import Topics
-from consumers.transcripts import transcript, transcripts
+from consumers.transcripts import NAME, transcript, transcripts
 from consumers.turn import AlwaysMine
 from ledger.learners import commands as c
-from ledger.store import Append, NewFact
+from ledger.store import Append, NewFact, Stored
 from tests import examples as ex
 from tests.consumers import outsider
 from tests.consumers.messages import messages
@@ -34,7 +36,8 @@ def relay(college: College, positions: Positions, kafka: Broker) -> Iterator[Mak
     made: list[Relay] = []
 
     def make(name: str, publish: Publish) -> Relay:
-        made.append(Relay(name, college.ledger.store, positions, kafka.bootstrap, AlwaysMine(), publish))
+        states = name == NAME
+        made.append(Relay(name, college.ledger.store, positions, kafka.bootstrap, AlwaysMine(), publish, states=states))
         return made[-1]
 
     yield make
@@ -115,3 +118,33 @@ def test_the_stranger_knows_nothing_of_our_code() -> None:
 
     assert not [word for word in ("ledger", "projections", "consumers", "api") if f"from {word}" in source]
     assert "learner.transcript.v1" == TRANSCRIPT
+
+
+@pytest.mark.slow
+def test_a_relay_that_was_frozen_brings_back_nothing_older(
+    college: College, kafka: Broker, topics: Topics, relay: Make
+) -> None:
+    published = transcripts(college.ledger.store, topics.transcripts)
+    frozen, thawed = threading.Event(), threading.Event()
+
+    def freezing(batch: list[Stored]) -> Any:
+        made = published(batch)
+        frozen.set()
+        thawed.wait(30)
+        return made
+
+    def wake_up() -> None:
+        with pytest.raises(NotSent):
+            older.step()
+
+    older, newer = relay(NAME, freezing), relay(NAME, published)
+    college.do(c.RegisterLearner(learner_id="lrn_lee"))
+    sleeping = threading.Thread(target=wake_up)
+    sleeping.start()
+    assert frozen.wait(30)
+    college.earn("lrn_lee", ex.MIG)
+    newer.catch_up()
+    thawed.set()
+    sleeping.join()
+
+    assert {"lrn_lee": _transcript(college, "lrn_lee")} == _published(kafka, topics)
