@@ -37,7 +37,7 @@ def blast(
 ) -> BlastShown:
     """Return how far *doubt* reaches, with *limit* of the awards concerned that follow the first *after*."""
     catalogue = ledger.catalogue_at(moment.position)
-    _known(ledger, doubt)
+    require_known(ledger, doubt)
     counts: Counter[str] = Counter()
     learners, milestones, kept, seen = 0, set[str](), list[Affected](), 0
     before = None
@@ -87,7 +87,7 @@ def carry_out(
 
     *reason* is recorded of an assessor and of evidence; of an achievement the revision itself is the reason.
     """
-    _known(ledger, doubt)
+    require_known(ledger, doubt)
     moment = now(ledger)
     record = DiscreditAssessor(person_id=doubt.subject, by=by, approved_by=approved_by, reason=reason)
     if doubt.kind == "assessor":
@@ -144,7 +144,7 @@ def _reviews(ledger: Ledger, receipt: Receipt) -> int:
     return sum(isinstance(recorded.fact, AwardQueued) for recorded in facts)
 
 
-def _known(ledger: Ledger, doubt: Doubt) -> None:
+def require_known(ledger: Ledger, doubt: Doubt) -> None:
     """Refuse what the ledger does not know; that nobody rests on it is an answer, that it is unknown is not."""
     catalogue = ledger.catalogue()
     match doubt.kind:

@@ -30,7 +30,8 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
     """
     What is in doubt: `subject` names the person, the evidence or the achievement.
 
-    Of evidence, `learner_id` says whose it is, where that is known. Of an achievement, awards of versions before `version` are held against its definition, or against `definition`.
+    Of evidence, `learner_id` says whose it is, where that is known.
+    Of an achievement, awards of versions before `version` are held against its definition, or against `definition`.
     """
 
     kind: Kind

@@ -14,7 +14,7 @@ from api import idempotency
 from api.acting import ledger
 from api.answers import answer, described
 from api.auth import actor, demand_of, principal, second_person
-from api.blasting import blast, carry_out, resumed
+from api.blasting import blast, carry_out, require_known, resumed
 from api.door import SECOND_PERSON, Door
 from api.schemas.blast import BlastSchema, BlastShown, CarriedOut, DiscreditingSchema
 from api.schemas.definitions import AchievementDefinitionSchema
@@ -86,6 +86,7 @@ def _shown(doubt: Doubt, query: dict[str, Any]) -> Response:
 
 
 def _carried_out(doubt: Doubt, permission: str, reason: str = "") -> Response:
+    require_known(ledger(), doubt)
     second = second_person()
     if second is None:
         raise SecondPersonNeeded("A second registrar approves: send their key in Second-Authorization.")

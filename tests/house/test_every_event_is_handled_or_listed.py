@@ -5,7 +5,9 @@ from __future__ import annotations
 from ledger.event import catalogue_of_events
 from ledger.events import (
     AccountLinked,
+    AssessorDiscredited,
     ConflictDeclared,
+    EvidenceDiscredited,
     FrameworkImported,
     HeadAccepted,
     IssuerDescribed,
@@ -27,6 +29,8 @@ SHOWN_FROM_THE_CATALOGUE = {
 READ_AS_FACTS = {
     # The rules ask for it, and people read it in the list of a learner's facts; nothing is computed from it.
     PrerequisitesWaived,
+    AssessorDiscredited,
+    EvidenceDiscredited,
     # Found by searching the facts.
     RecordRead,
     HeadAccepted,
