@@ -7,7 +7,7 @@ import platform
 import sys
 from importlib import import_module
 
-EMBEDDED = ("commands", "import", "latency", "views", "transparency")
+EMBEDDED = ("commands", "import", "latency", "views", "preview", "transparency")
 SCALED = ("postgres", "relay", "scaled")
 
 gc.freeze()
