@@ -64,4 +64,5 @@ def _sentence(text: str) -> str:
 
 
 def _ended(text: str) -> str:
-    return " ".join(text.split()).rstrip(".") + "."
+    said = " ".join(text.split())
+    return said if said.endswith("?") else said.rstrip(".") + "."
