@@ -31,6 +31,8 @@ _COMMANDS = {
     "rebuild": ("operations", "Rebuild all views from the facts."),
     "doctor": ("operations", "Check that the ledger is whole and its followers keep up."),
     "keys": ("keys", "Make API keys."),
+    "backup": ("backup", "Back up a ledger in SQLite files while it is in use."),
+    "restore": ("backup", "Put a backup back; say what is missing of the published facts."),
     "migrate": ("migrate", "Make PostgreSQL's schemas and Kafka's topics, or bring them up to date."),
     "copy": ("copy", "Copy a ledger from SQLite files to PostgreSQL."),
     "run": ("run", "Run a process of a scaled ledger: projector, sequencer, relay, awarder or intake."),
