@@ -42,7 +42,7 @@ class Notes:
             noted = msgspec.json.decode(self._path.read_bytes(), type=_Noted)
         except FileNotFoundError:
             return State()
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError):
             msg = f"{self._path} holds no notes of an audit; name another file, or take it away."
             raise Malformed(msg) from None
         if noted.log != self._source.name:

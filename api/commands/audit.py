@@ -13,6 +13,13 @@ _COMMANDS = {
     "compare": "Rebuild every view and report rows that differ from the live ones.",
     "diff": "Say what changed between two moments.",
     "search": "Find facts by type, actor, learner, achievement, time, and words.",
+    "checkpoint": "Show the newest signed checkpoint, or write it to a file.",
+    "verify": "Recompute the whole log from its stored bytes, and hold it against checkpoints.",
+    "consistency": "Prove that the log of one checkpoint is how that of another began.",
+    "prove": "Write a proof that an award stands in the log.",
+    "complete": "Write a proof that these are all the facts of a learner, or of a period.",
+    "export": "Write a bundle that can be checked without the ledger.",
+    "check": "Check a proof, a bundle or a checkpoint, without database or network.",
     "keys": "Show the transparency log's verifier keys, or add a new key.",
     "accept-head": "Accept a head that does not follow from the published one; the log begins anew.",
 }

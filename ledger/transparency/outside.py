@@ -49,7 +49,7 @@ def read_line(line: bytes) -> Kept:
     try:
         kept = msgspec.json.decode(line, type=Kept)
         exact = kept.at.tzinfo is not None and kept.line() == line and bool(kept.checkpoint)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeError):
         exact = False
     if not exact:
         raise Malformed("The line keeps no checkpoint.")

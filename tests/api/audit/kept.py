@@ -52,7 +52,8 @@ def make_ledger(directory: Path) -> Kept:
     learners = 0
     with closing(make(path)) as ledger, closing(Log.of_ledger(settings, ledger.store)) as log:
         for number, size in enumerate(SIZES):
-            learners = grow(ledger, size, learners) + 1
+            while ledger.store.head() < size:  # a few learners at a time, so that instants differ
+                learners = grow(ledger, ledger.store.head() + 1, learners) + 1
             assert log.publish(START + timedelta(minutes=number), at_once=True) is not None
             if number == 1:
                 with closing(sqlite3.connect(path)) as connection, closing(sqlite3.connect(older)) as target:
