@@ -24,8 +24,8 @@ from projections.wording import day, listed
 
 Kind = Literal[
     "held", "suspended", "revoked", "voided", "expired", "lapsed", "renewed", "not published", "retired",
-    "nothing submitted", "waits for a judge", "not yet met", "withdrawn", "waits for confirmation", "under review",
-    "declined", "components missing", "complete", "rule not in effect", "no rule", "at risk",
+    "nothing submitted", "waits for a judge", "not yet met", "met", "withdrawn", "waits for confirmation",
+    "under review", "declined", "components missing", "complete", "rule not in effect", "no rule", "at risk",
 ]  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def why_not(
             *(
                 _of_rules(achievement_id, catalogue, stacks, on)
                 if _is_milestone(achievement_id, record, catalogue)
-                else _of_evidence(achievement_id, record, facts, catalogue, on, any_award=bool(awards))
+                else _of_evidence(achievement_id, record, facts, catalogue, on, awards)
             ),
         ]
     opening = [] if live is not None else [f"{name} is not held on {day(on)}."]
@@ -186,8 +186,7 @@ def _of_evidence(
     facts: Sequence[Recorded],
     catalogue: Catalogue,
     on: datetime,
-    *,
-    any_award: bool,
+    awards: list[HeldAward],
 ) -> Iterator[Reason]:
     """Say where each piece of evidence stands that was submitted towards a micro-credential."""
     if record.published is None:
@@ -198,12 +197,15 @@ def _of_evidence(
         for one in standings(facts).values()
         if one.submitted.achievement_id == achievement_id and one.submitted.effective_at <= on
     ]
+    led_to_awards = {award.fact.basis.evidence_id for award in awards}
     for standing in found:
+        if standing.submitted.evidence_id in led_to_awards:
+            continue
         definition = catalogue.definition(achievement_id, standing.submitted.achievement_version)
         reason = _of_piece(standing, definition, facts)
         if reason is not None:
             yield reason
-    if not found and not any_award:
+    if not found and not awards:
         yield Reason(kind="nothing submitted", sentence="No evidence was submitted towards it.")
     if record.retired:
         yield Reason(kind="retired", sentence="It was retired, and takes nothing new.")
@@ -236,7 +238,7 @@ def _of_piece(standing: Standing, definition: AchievementDefinition, facts: Iter
     if "-" in standing.marks:
         return _not_met(standing, definition, facts, since)
     return Reason(
-        kind="held",
+        kind="met",
         sentence=f"{since} and judged met, while another award of it stood; it led to none of its own.",
         position=standing.position,
     )
