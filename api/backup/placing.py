@@ -15,6 +15,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 
 from api.backup import durable, taking
@@ -63,7 +64,7 @@ def put_back(directory: Path, settings: Settings, newer: Iterable[Path], progres
     try:
         for name, place in places.items():
             place.parent.mkdir(parents=True, exist_ok=True)
-            for left in place.parent.glob(f".{place.name}.*.{_ENDING}"):
+            for left in place.parent.glob(f".{escape(place.name)}.*.{_ENDING}"):
                 left.unlink(missing_ok=True)
             staged[name] = place.with_name(f".{place.name}.{secrets.token_hex(4)}.{_ENDING}")
             if durable.copy(directory / name, staged[name], tell) != found.files[name]:

@@ -29,6 +29,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -90,6 +91,7 @@ def _fill(directory: Path, settings: Settings, now: datetime, progress: Progress
             progress(before + size * part // of, total)
 
         _copy_database(path, directory / name, tell)
+        _refuse_damaged(path, directory / name)
         done += sizes[name]
         progress(done, total)
     if settings.log_keys is not None and settings.log_keys.exists():
@@ -120,6 +122,15 @@ def _copy_database(source: Path, target: Path, tell: Progress) -> None:
         ours.backup(copy, pages=_PAGES, progress=lambda _, left, of: tell(of - left, max(of, 1)))
 
 
+def _refuse_damaged(source: Path, copied: Path) -> None:
+    """Refuse to let a copy of what cannot be read take the place of backups that can."""
+    with reading(copied) as connection:
+        ((found,),) = connection.execute("PRAGMA quick_check(1)")
+    if found != "ok":
+        msg = f"{source} is damaged, so no backup was made: {found}; keep the earlier backups"
+        raise StoreUnavailable(msg)
+
+
 def _checkpoints(outside: Outside, log: sqlite3.Connection, position: int) -> bytes:
     """Return the beginning of the file that speaks of what is in the copied log."""
     known = set(log.execute("SELECT origin, size FROM checkpoints WHERE size > ?", (position,)))
@@ -135,7 +146,7 @@ def _checkpoints(outside: Outside, log: sqlite3.Connection, position: int) -> by
 def _unfinished(out: Path) -> Iterator[Path]:
     """Give a directory beside *out* to fill; whatever is still there in the end is taken away."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    for left in out.parent.glob(f".{_escaped(out.name)}.*.{_ENDING}"):
+    for left in out.parent.glob(f".{escape(out.name)}.*.{_ENDING}"):
         _take_away_unless_held(left)
     directory = out.with_name(f".{out.name}.{secrets.token_hex(4)}.{_ENDING}")
     directory.mkdir(mode=0o700)
@@ -156,7 +167,3 @@ def _take_away_unless_held(directory: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
         finally:
             os.close(descriptor)
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import resource
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from api.backup import manifest as manifests
-from api.backup import placing, taking
+from api.backup import taking
 from api.commands import main
 from ledger.application import Ledger
-from ledger.learners.commands import RegisterLearner
 from ledger.settings import Settings
-from ledger.store import Stored, StoreUnavailable
-from tests.api.conftest import ADMINISTRATION, Caller, Service
+from ledger.store import StoreUnavailable
+from tests.api.backups import NOW, facts, ledger_of_many, left, register, restored, silent
+from tests.api.conftest import Caller, Service
 from tests.places import in_files
 
 pytestmark = in_files
-NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from pathlib import Path
-from tests.api.test_backup import register
+from tests.api.backups import register
 from ledger.application import Ledger
 from ledger.settings import Settings
 ledger = Ledger.open(Settings(database=Path(sys.argv[1])))
@@ -47,33 +42,9 @@ for n in range(100_000):
 """
 
 
-def register(ledger: Ledger, ref: str) -> None:
-    """Register a learner: an account, a key and a fact are made."""
-    (learner,) = ledger.identities.register("learner", [ref]).values()
-    ledger.execute(RegisterLearner(learner_id=learner), actor=ADMINISTRATION)
-
-
-def silent(done: int, of: int) -> None:
-    """Say nothing."""
-
-
 def run(*arguments: object, **environment: str) -> Result:
     """Run the command line."""
     return CliRunner().invoke(main, [str(one) for one in arguments], env=environment)
-
-
-def facts(path: Path, until: int) -> list[Stored]:
-    """Return the log up to a position, as it is stored."""
-    with closing(Ledger.open(Settings(database=path))) as ledger:
-        return ledger.store.read_log(0, 10**9, until)
-
-
-def restored(backup: Path, directory: Path, kek: Path) -> Settings:
-    """Put a backup back into a new place."""
-    settings = Settings(database=directory / "ledger.db")
-    placing.put_back(backup, settings, (), silent)
-    shutil.copy2(kek, settings.kek_file)
-    return settings
 
 
 def lose(directory: Path, *kept: str) -> None:
@@ -81,11 +52,6 @@ def lose(directory: Path, *kept: str) -> None:
     for path in directory.glob("ledger*"):
         if path.name not in ("ledger.kek", *kept):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def left(directory: Path) -> list[str]:
-    """Return what is in a directory, hidden files too."""
-    return sorted(path.name for path in directory.iterdir()) if directory.exists() else []
 
 
 def publishing(service: Service, learner: Caller, *achievements: str) -> None:
@@ -99,13 +65,7 @@ def publishing(service: Service, learner: Caller, *achievements: str) -> None:
 
 @pytest.fixture
 def full(tmp_path: Path) -> Settings:
-    """Return a ledger of some hundred learners, which nobody has open."""
-    settings = Settings(database=tmp_path / "there" / "ledger.db")
-    with closing(Ledger.open(settings, create=True)) as ledger:
-        refs = [f"S-{n}" for n in range(300)]
-        for learner in ledger.identities.register("learner", refs).values():
-            ledger.execute(RegisterLearner(learner_id=learner), actor=ADMINISTRATION)
-    return settings
+    return ledger_of_many(tmp_path)
 
 
 def test_a_restored_ledger_is_the_one_that_was_backed_up(service: Service, tmp_path: Path) -> None:
@@ -216,85 +176,6 @@ def others_writing(settings: Settings, ledger: Ledger) -> Iterator[None]:
             process.kill()
 
 
-def killed_at(moment: int, work: Callable[[], object]) -> int:
-    """Do *work* in a child that is killed at its *moment*-th call of anything; return how many it came to."""
-    reading, written = os.pipe()
-    child = os.fork()
-    if child == 0:
-        calls = 0
-
-        def count(*_: Any) -> None:
-            nonlocal calls
-            calls += 1
-            if calls == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.setprofile(count)
-        try:
-            work()
-        finally:
-            sys.setprofile(None)
-            os.write(written, str(calls).encode())
-            os._exit(0)
-    os.close(written)
-    os.waitpid(child, 0)
-    with os.fdopen(reading) as file:
-        return int(file.read() or 0)
-
-
-def moments(calls: int, count: int, seed: int) -> list[int]:
-    """Return moments at random, and the last ones, where names are given."""
-    dice = random.Random(seed)
-    return [*(dice.randrange(1, calls) for _ in range(count)), *range(calls - 60, calls, 4)]
-
-
-def test_a_backup_that_is_killed_is_never_taken_for_one(full: Settings, tmp_path: Path) -> None:
-    out = tmp_path / "out" / "b"
-
-    def back_up() -> None:
-        taking.back_up(full, out, NOW, silent)
-
-    back_up()  # what is done once in a process is done
-    calls = killed_at(0, lambda: taking.back_up(full, tmp_path / "counted", NOW, silent))
-    unfinished = 0
-    for moment in moments(calls, 40, 1):
-        shutil.rmtree(out, ignore_errors=True)
-        killed_at(moment, back_up)
-        if not out.exists():
-            unfinished += 1
-            back_up()
-            assert ["b"] == left(out.parent)
-        shutil.rmtree(tmp_path / "r", ignore_errors=True)
-        assert 300 == len(facts(restored(out, tmp_path / "r", full.kek_file).file, 10**6))
-
-    assert unfinished
-
-
-def test_a_restore_that_is_killed_leaves_no_ledger_and_goes_on(full: Settings, tmp_path: Path) -> None:
-    backup = tmp_path / "b"
-    taking.back_up(full, backup, NOW, silent)
-    there = tmp_path / "new"
-    settings = Settings(database=there / "ledger.db")
-
-    def put_back() -> None:
-        placing.put_back(backup, settings, (), silent)
-
-    placing.put_back(backup, Settings(database=tmp_path / "first" / "ledger.db"), (), silent)
-    calls = killed_at(0, put_back)
-    unfinished = 0
-    for moment in moments(calls, 40, 2):
-        shutil.rmtree(there, ignore_errors=True)
-        killed_at(moment, put_back)
-        if not settings.file.exists():
-            unfinished += 1
-            put_back()
-        shutil.copy2(full.kek_file, settings.kek_file)
-        with closing(Ledger.open(settings)) as ledger:
-            assert 300 == ledger.store.head()
-
-    assert unfinished
-
-
 @pytest.mark.parametrize("name", ["ledger.db", "ledger-keys.db", "ledger-identities.db", "manifest.json"])
 def test_a_backup_of_which_a_byte_differs_is_refused_and_nothing_is_restored(
     full: Settings, tmp_path: Path, name: str
@@ -363,6 +244,59 @@ def test_an_older_backup_is_named_with_what_is_missing(service: Service, tmp_pat
         assert "does not follow" in (again.log.halted() or "")
 
 
+def test_what_is_published_while_it_is_backed_up_does_not_stand_in_the_way(service: Service, tmp_path: Path) -> None:
+    """Beside a log that does not reach it, a checkpoint would make the restored ledger read-only."""
+    learner = service.learner()
+    publishing(service, learner, "sql")
+    meanwhile = ["git"]
+
+    def publish(done: int, of: int) -> None:
+        if meanwhile:
+            publishing(service, learner, meanwhile.pop())
+
+    before = service.ledger.store.head()
+    made = taking.back_up(Settings(database=tmp_path / "ledger.db"), tmp_path / "b", NOW, publish)
+    restored(tmp_path / "b", tmp_path / "new", tmp_path / "ledger.kek")
+
+    assert before == made.position < service.ledger.store.head()
+    with closing(Service(tmp_path / "new")) as again:
+        again.clock.now = service.clock.now
+        publishing(again, Caller(again.app, learner.account, learner.key), "awk")
+        again.log.publish(again.clock.now, at_once=True)
+        assert again.log.halted() is None
+        newest = again.log.published.newest()
+        assert newest is not None
+        assert newest.checkpoint.size == again.ledger.store.head()
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"{}\n", b"\xff\xfe", b"example.com/log\n1\n"])
+def test_checkpoints_that_cannot_be_believed_are_refused_before_anything_is_restored(
+    service: Service, tmp_path: Path, spoilt: bytes
+) -> None:
+    publishing(service, service.learner(), "sql")
+    taking.back_up(Settings(database=tmp_path / "ledger.db"), tmp_path / "b", NOW, silent)
+    outside = tmp_path / "outside"
+    outside.write_bytes(spoilt)
+    found = run("restore", "--from", tmp_path / "b", "--to", f"sqlite:///{tmp_path}/new/ledger.db", "--verify",
+                "--against", outside)  # fmt: skip
+
+    assert (4, 1) == (found.exit_code, found.stderr.count("Error:")), found.output
+    assert [] == left(tmp_path / "new")
+
+
+def test_a_damaged_ledger_is_not_backed_up(full: Settings, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(full.file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'facts'").fetchone()
+    with full.file.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(random.Random(1).randbytes(12))
+    found = run("--database", f"sqlite:///{full.file}", "backup", "--out", tmp_path / "out" / "b")
+
+    assert (4, 1) == (found.exit_code, found.stderr.count("Error:")), found.output
+    assert [] == left(tmp_path / "out")
+
+
 def test_checkpoints_that_survived_stay_and_are_what_the_log_is_held_against(service: Service, tmp_path: Path) -> None:
     learner = service.learner()
     publishing(service, learner, "sql")
@@ -404,33 +338,6 @@ def test_without_anything_from_outside_it_cannot_be_said(full: Settings, tmp_pat
 
     assert 4 == found.exit_code
     assert "--against" in found.stderr
-
-
-@pytest.mark.parametrize(
-    ("command", "room"),
-    # SQLite needs 32 KiB beside a file that it only reads.
-    [("backup", 34_000), ("backup", 60_000), ("restore", 0), ("restore", 5_000), ("restore", 60_000)],
-)
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(
-    full: Settings, tmp_path: Path, command: str, room: int
-) -> None:
-    def little() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-
-    backup, out, there = tmp_path / "whole", tmp_path / "out", tmp_path / "new"
-    taking.back_up(full, backup, NOW, silent)
-    arguments = {
-        "backup": ("--database", f"sqlite:///{full.file}", "--out", str(out / "b")),
-        "restore": ("--from", str(backup), "--to", f"sqlite:///{there}/ledger.db"),
-    }[command]
-    whole = [sys.executable, "-m", "api.commands", command, *arguments]
-    found = subprocess.run(whole, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=little)
-
-    assert max(part.bytes for part in manifests.read(backup).files.values()) > room
-    assert (4, 1) == (found.returncode, found.stderr.count("Error:")), found.stderr
-    assert "nothing was left" in found.stderr
-    assert "Traceback" not in found.stderr
-    assert [] == left(out) + left(there)
 
 
 @pytest.mark.parametrize(
