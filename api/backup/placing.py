@@ -76,7 +76,7 @@ def put_back(directory: Path, settings: Settings, newer: Iterable[Path], progres
         _give_names(places, staged)
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        msg = f"the backup could not be restored, and nothing was left at {settings.file}: {why}"
+        msg = f"the backup could not be restored, and nothing was left of it at {settings.file}: {why}"
         raise StoreUnavailable(msg) from error
     finally:
         for path in staged.values():

@@ -139,6 +139,7 @@ def test_a_backup_ends_however_much_is_written_meanwhile(full: Settings, tmp_pat
         def write(done: int, of: int) -> None:
             nonlocal steps
             steps += 1
+            assert steps < 2000, "the copy begins again and again"
             register(ledger, f"meanwhile-{steps}")
 
         with pytest.MonkeyPatch.context() as patch:
@@ -212,6 +213,17 @@ def test_what_stands_is_never_written_over(full: Settings, tmp_path: Path) -> No
         assert b"ours" == (there / name).read_bytes()
     again = run("--database", f"sqlite:///{full.file}", "backup", "--out", backup)
     assert (4, True) == (again.exit_code, "is there already" in again.stderr)
+
+
+def test_what_comes_to_stand_meanwhile_is_not_written_over_either(full: Settings, tmp_path: Path) -> None:
+    taking.back_up(full, tmp_path / "b", NOW, silent)
+    settings = Settings(database=tmp_path / "new" / "ledger.db")
+
+    with pytest.raises(StoreUnavailable, match="nothing was left"):
+        placing.put_back(tmp_path / "b", settings, (), lambda _, __: settings.file.write_bytes(b"ours") and None)
+
+    assert ["ledger.db"] == left(settings.file.parent)
+    assert b"ours" == settings.file.read_bytes()
 
 
 def test_an_older_backup_is_named_with_what_is_missing(service: Service, tmp_path: Path) -> None:
