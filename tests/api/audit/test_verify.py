@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,13 +20,18 @@ from click.testing import CliRunner, Result
 from api.audit.recomputing import AT_ONCE, Recomputing, State
 from api.audit.resuming import Notes
 from api.audit.source import opened
+from api.audit.verifying import verify
 from api.commands import main
+from ledger.settings import Settings
+from ledger.sqlite_store import SQLiteStore
 from ledger.transparency import note as notes
 from ledger.transparency.checkpoint import opened as read_checkpoint
+from ledger.transparency.log import Log
 from ledger.transparency.outside import Outside
 from ledger.transparency.signing import Ed25519Signer
 from tests.api.audit.kept import ORIGIN, SIZES, Kept, another, make_ledger, raw
-from tests.api.audit.tampering import cut_off, edited
+from tests.api.audit.tampering import cut_off, edited, older_tree
+from tests.examples import START
 
 STRANGER = str(Ed25519Signer(ORIGIN, b"\1" * 32).verifier)
 
@@ -187,6 +194,43 @@ def test_notes_that_the_tree_does_not_bear_out_are_begun_anew(ledger: Kept, tmp_
 
     assert 0 == found.exit_code
     assert "Went on" not in found.stdout
+
+
+def test_a_history_that_was_given_up_is_said_to_be_and_shows_against_what_was_kept(
+    ledger: Kept, tmp_path: Path
+) -> None:
+    forged = another(ledger, tmp_path / "forged")
+    with raw(forged) as sql:
+        older_tree(sql, 300)
+    with closing(SQLiteStore.open(forged.settings.file)) as store:
+        log = Log.of_ledger(forged.settings, store)
+        assert log.publish(START, at_once=True) is None
+        assert log.halted() is not None
+        log.begin_anew(START)
+        assert log.publish(START, at_once=True) is not None
+        log.close()
+    alone, against = run(forged, "verify"), run(forged, "verify", "--against", ledger.outside)
+
+    assert 0 == alone.exit_code, alone.output
+    assert 3 == against.exit_code
+    assert f"{ledger.sizes[2] - 300} published facts are missing" in against.stdout
+
+
+@pytest.mark.slow
+def test_a_log_that_grows_meanwhile_is_verified_as_it_was(tmp_path: Path) -> None:
+    from tests.benchmarks.sample import grow, make
+
+    with closing(make(tmp_path / "ledger.db")) as growing, ThreadPoolExecutor(1) as beside:
+        settings = Settings(database=tmp_path / "ledger.db")
+        log = Log.of_ledger(settings, growing.store)
+        learners = grow(growing, 2_000)
+        under_way = beside.submit(lambda: [grow(growing, growing.store.head() + 30, learners + n) for n in range(40)])
+        while not under_way.done():
+            log.publish(growing.now(), at_once=True)
+            with opened(settings) as source:
+                assert [] == verify(source, (), (), State(), lambda *_: None).faults
+        under_way.result()
+        log.close()
 
 
 @pytest.mark.slow
