@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.backup import manifest as manifests
-from api.backup import taking
+from api.backup import placing, taking
 from api.commands import main
 from ledger.application import Ledger
 from ledger.settings import Settings
@@ -220,7 +220,7 @@ def test_what_comes_to_stand_meanwhile_is_not_written_over_either(full: Settings
     settings = Settings(database=tmp_path / "new" / "ledger.db")
 
     with pytest.raises(StoreUnavailable, match="nothing was left"):
-        placing.put_back(tmp_path / "b", settings, (), lambda _, __: settings.file.write_bytes(b"ours") and None)
+        placing.put_back(tmp_path / "b", settings, (), lambda *_: settings.file.write_bytes(b"ours") and None)
 
     assert ["ledger.db"] == left(settings.file.parent)
     assert b"ours" == settings.file.read_bytes()
