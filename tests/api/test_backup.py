@@ -219,8 +219,11 @@ def test_what_comes_to_stand_meanwhile_is_not_written_over_either(full: Settings
     taking.back_up(full, tmp_path / "b", NOW, silent)
     settings = Settings(database=tmp_path / "new" / "ledger.db")
 
+    def make(done: int, of: int) -> None:
+        settings.file.write_bytes(b"ours")
+
     with pytest.raises(StoreUnavailable, match="nothing was left"):
-        placing.put_back(tmp_path / "b", settings, (), lambda *_: settings.file.write_bytes(b"ours") and None)
+        placing.put_back(tmp_path / "b", settings, (), make)
 
     assert ["ledger.db"] == left(settings.file.parent)
     assert b"ours" == settings.file.read_bytes()
