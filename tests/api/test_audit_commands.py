@@ -13,17 +13,17 @@ from click.testing import CliRunner, Result
 
 from api.commands import main
 from tests.api.conftest import Service
-from tests.places import in_files
+from tests.places import environment, in_files, settings_in
 
 
 class Terminal:
     """A shell in a directory with a ledger in which somebody earned something."""
 
     def __init__(self, directory: Path) -> None:
-        self.database = f"sqlite:///{directory}/ledger.db"
+        self.environment = environment(settings_in(directory))
 
     def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(main, ["--database", self.database, *arguments])
+        return CliRunner().invoke(main, arguments, env=self.environment)
 
     def answer(self, *arguments: str) -> Any:
         found = self.run(*arguments, "--json")
@@ -38,7 +38,6 @@ def shell(service: Service, tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
-@in_files
 def test_a_replay_shows_totals_the_hash_and_a_transcript(shell: Terminal, service: Service) -> None:
     head = service.ledger.store.head()
 
@@ -60,7 +59,6 @@ def test_views_are_compared_and_tampering_exits_with_3(shell: Terminal, tmp_path
     assert "status is 'revoked', from the facts 'live'" in found.stdout
 
 
-@in_files
 def test_facts_are_searched_and_moments_compared(shell: Terminal, service: Service) -> None:
     head = service.ledger.store.head()
 
@@ -73,7 +71,6 @@ def test_facts_are_searched_and_moments_compared(shell: Terminal, service: Servi
     assert why["holds"]
 
 
-@in_files
 def test_reads_at_the_terminal_are_recorded(shell: Terminal, service: Service) -> None:
     shell.answer("audit", "search", "type:achievement.awarded")
     shell.answer("audit", "search", "type:achievement.awarded")
@@ -82,7 +79,6 @@ def test_reads_at_the_terminal_are_recorded(shell: Terminal, service: Service) -
     assert 1 == sum(stream.startswith("audit-local.") for stream in streams)
 
 
-@in_files
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
