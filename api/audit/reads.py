@@ -8,14 +8,16 @@ a log that takes no facts must not keep anybody from looking into why: there it 
 from __future__ import annotations
 
 import msgspec
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from api.acting import ledger as served
 from api.auth import PUBLIC, actor
 from ledger.application import Ledger
 from ledger.decider import LOCAL_ADMINISTRATION
+from ledger.errors import Refused
 from ledger.event import Actor
 from ledger.reads import NoteRead
+from ledger.store import StoreUnavailable
 
 AT_TERMINAL = Actor(id=LOCAL_ADMINISTRATION, role="auditor", client="cli")
 _AUDITOR = "auditor"
@@ -42,5 +44,9 @@ def _note(response: Response) -> Response:
     if request.method == "GET" and response.status_code == 200:
         path = dict(request.view_args or {})
         asked = {name: value for name, value in request.args.items() if name not in _PAGING}
-        note_read(served(), actor(), endpoint, path.get("learner_id") or g.get("concerns"), path=path, query=asked)
+        try:
+            concerned = path.get("learner_id") or g.get("concerns")
+            note_read(served(), actor(), endpoint, concerned, path=path, query=asked)
+        except (Refused, StoreUnavailable) as error:
+            return current_app.make_response(current_app.handle_user_exception(error))
     return response

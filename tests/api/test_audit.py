@@ -8,6 +8,7 @@ import pytest
 
 from ledger.event import Recorded
 from ledger.events import RecordRead
+from ledger.store import StoreUnavailable
 from tests.api.conftest import Service
 
 
@@ -151,3 +152,15 @@ def test_who_read_a_record_can_be_searched_for(earned: Service) -> None:
     found = earned.person("registrar").get("/facts", q="type:record.read learner:S-001").get_json()
 
     assert [auditor.account] == [one["actor"]["id"] for one in found["items"]]
+
+
+def test_what_cannot_be_recorded_is_not_answered(earned: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("the disk is full")
+
+    auditor = earned.person("auditor")
+    monkeypatch.setattr(earned.ledger.store, "append", full)
+
+    answered = auditor.get("/facts", q="type:achievement.awarded")
+
+    assert (503, None) == (answered.status_code, answered.get_json().get("items"))
