@@ -12,8 +12,8 @@ Where the ledger lives, read once from the environment and checked at start.
     LEDGER_CHECKPOINTS            the file that every checkpoint is written to; beside an SQLite log
                                   `ledger.checkpoints`
     LEDGER_LOG_ORIGIN             the name to give the transparency log when its keys are made; default: a random one
-    LEDGER_WITNESSES              witnesses to be asked to cosign checkpoints, each `URL KEY`, or `KEY` alone where it is
-                                  believed and not asked; comma-separated; default: none
+    LEDGER_WITNESSES              witnesses to be asked to cosign checkpoints, each `URL KEY`, or `KEY` alone for one
+                                  that is believed and not asked; comma-separated; default: none
 
 What is not the log stands in files of its own beside it: for `ledger.db` that is `ledger-keys.db`,
 `ledger-identities.db`, `ledger-followers.db`, `ledger-views/`, `ledger.kek`, `ledger.log-keys` and
