@@ -40,6 +40,10 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
+    def wind_down(self) -> None:
+        """Begin no further step; `stop` waits for the one under way."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """End after the step under way."""
         self._stopping.set()

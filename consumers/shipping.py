@@ -49,6 +49,8 @@ class Shipping:
 
     def close(self) -> None:
         """Stop, each after what is under way."""
+        for loop in self.loops:  # all at once: each may be waiting for an answer of its own
+            loop.wind_down()
         for loop in self.loops:
             loop.stop()
         if self._relay is not None:

@@ -50,7 +50,8 @@ def verify(
     head = source.store.head()
     if head and not in_tree and not claims:
         raise StoreUnavailable("the facts are in no tree yet, so there is nothing to check; `ledger serve` makes it")
-    faults += _between(source, before, in_tree, head)
+    published = max([0, *(one.checkpoint.size for one in claims if not _given_up(one, origin))])
+    faults += _between(before if source.embedded else min(published, head), in_tree, head)
     resumed_at, began = state.facts, perf_counter()
     recomputing = Recomputing(source, state, (claim.checkpoint.size for claim in claims), head)
     fault = recomputing.run(lambda now: tell(now, head)) or unexpected_tiles(source)
@@ -99,14 +100,14 @@ def _published(source: Source, keys: Iterable[VerifierKey]) -> tuple[list[_Claim
     return claims, faults
 
 
-def _between(source: Source, before: int, in_tree: int, head: int) -> list[Fault]:
-    """Return what is wrong between the number of facts and the size of the tree."""
+def _between(at_least: int, in_tree: int, head: int) -> list[Fault]:
+    """Return what is wrong between the number of facts and the size of the tree, which should be *at_least*."""
     if in_tree > head:
         sentence = f"the tree holds {in_tree} facts, but only {head} are there: {in_tree - head} are missing at the end"
         return [Fault(index=head, subject="fact", sentence=sentence)]
-    if source.embedded and in_tree < before:
-        sentence = f"the facts from position {in_tree + 1} on are not in the tree: the ledger did not record them"
-        return [Fault(index=in_tree, subject="fact", sentence=sentence)]
+    if in_tree < at_least:
+        sentence = f"the facts from position {in_tree + 1} on are not in the tree: added past the ledger, or taken out"
+        return [Fault(index=in_tree, subject="tile", sentence=sentence)]
     return []
 
 

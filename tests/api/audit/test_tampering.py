@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from ledger.settings import PostgresUrls
+from ledger.settings import PostgresUrls, Settings
 from ledger.transparency.merkle import SIZE
 from tests.api.audit.kept import Kept, Raw, another, audited, make_ledger, moved, raw
 from tests.api.audit.tampering import KINDS, Done, put_back
@@ -76,11 +76,21 @@ def test_what_nobody_tampered_with_is_well_in_postgresql(in_postgres: Kept) -> N
 def test_tampering_is_found_in_postgresql(
     in_postgres: Kept, postgres: PostgresServer, tamper: Tamper, seed: int
 ) -> None:
-    assert isinstance(in_postgres.settings.database, PostgresUrls)
-    urls = postgres.new_database(like=in_postgres.settings.database)
+    found_in_postgres(in_postgres, postgres, tamper, 50 + seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100))
+def test_a_hundred_times_in_postgresql(in_postgres: Kept, postgres: PostgresServer, seed: int) -> None:
+    found_in_postgres(in_postgres, postgres, KINDS[seed % len(KINDS)], 2_000 + seed)
+
+
+def found_in_postgres(kept: Kept, postgres: PostgresServer, tamper: Tamper, seed: int) -> None:
+    """Tamper with a copy of the database, and see that it is found where it began."""
+    assert isinstance(kept.settings.database, PostgresUrls)
+    urls = postgres.new_database(like=kept.settings.database)
     try:
-        settings = in_postgres.settings
-        found(in_postgres._replace(settings=type(settings)(database=urls, kek=settings.kek)), tamper, 50 + seed)
+        found(kept._replace(settings=Settings(database=urls, kek=kept.settings.kek)), tamper, seed)
     finally:
         postgres.drop(urls)
 
@@ -143,6 +153,17 @@ def test_a_checkpoint_that_was_changed_is_found(ledger: Kept, tmp_path: Path) ->
 
     assert {"checkpoint"} == {fault.subject for fault in verdict.faults}
     assert 2 == len(verdict.faults)
+
+
+def test_the_list_of_definitions_is_held_against_the_facts(ledger: Kept, tmp_path: Path) -> None:
+    for number, query in enumerate(
+        ("DELETE FROM reference_facts WHERE position = 9", "INSERT INTO reference_facts VALUES (200)")
+    ):
+        spoilt = another(ledger, tmp_path / str(number))
+        with raw(spoilt) as sql:
+            sql.run(query)
+
+        assert (8, 199)[number] == audited(spoilt).first_bad_index
 
 
 def test_values_of_another_type_are_no_facts(ledger: Kept, tmp_path: Path) -> None:
