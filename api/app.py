@@ -23,6 +23,7 @@ from api.resources import (
     audit,
     awards,
     batches,
+    blast,
     documentation,
     evidence,
     frameworks,
@@ -51,7 +52,7 @@ from projections.views import Views
 VERSION = "1.0.0"
 RESOURCES = (
     achievements, stacks, frameworks, issuer, people, learners, evidence, appeals,
-    awards, queues, imports, batches, audit, stats, me, log, health, metrics,
+    awards, queues, imports, batches, blast, audit, stats, me, log, health, metrics,
 )  # fmt: skip
 _HEADERS = {
     "Content-Security-Policy": (

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from api import reading
 from api.app import create_app
 from consumers.positions import Positions
 from consumers.run import Followers
@@ -160,8 +161,9 @@ def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def service(new_ledger: Path, tmp_path: Path) -> Iterator[Service]:
-    """Return the service over a new ledger."""
+def service(new_ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Return the service over a new ledger; few tests let followers run, and the others need not wait for them."""
+    monkeypatch.setattr(reading, "PATIENCE_S", 0.2)
     if ENGINE != POSTGRESQL:
         shutil.copytree(new_ledger, tmp_path, dirs_exist_ok=True)
     made = Service(tmp_path)

@@ -64,6 +64,7 @@ def moments(calls: int, count: int, seed: int) -> list[int]:
     return [*(dice.randrange(1, calls) for _ in range(count)), *range(calls - 60, calls, 4)]
 
 
+@pytest.mark.slow
 def test_a_backup_that_is_killed_is_never_taken_for_one(full: Settings, tmp_path: Path) -> None:
     out = tmp_path / "out" / "b"
 
@@ -86,6 +87,7 @@ def test_a_backup_that_is_killed_is_never_taken_for_one(full: Settings, tmp_path
     assert unfinished
 
 
+@pytest.mark.slow
 def test_a_restore_that_is_killed_leaves_no_ledger_and_goes_on(full: Settings, tmp_path: Path) -> None:
     backup = tmp_path / "b"
     taking.back_up(full, backup, NOW, silent)

@@ -152,6 +152,7 @@ def test_lag_tells_how_far_everybody_is(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_lag_says_which_follower_could_not_be_asked(terminal: Terminal) -> None:
     shown = terminal.answer("lag", exit_code=4)
 

@@ -7,7 +7,7 @@ import platform
 import sys
 from importlib import import_module
 
-EMBEDDED = ("commands", "import", "latency", "views", "preview", "transparency")
+EMBEDDED = ("commands", "import", "latency", "views", "transparency", "audit", "preview")
 SCALED = ("postgres", "relay", "scaled")
 
 gc.freeze()

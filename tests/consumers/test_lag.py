@@ -101,6 +101,7 @@ def test_with_kafka_relay_and_transcripts_follow_the_log(ledger: Ledger, clock: 
     following.close()
 
 
+@pytest.mark.slow
 def test_groups_of_brokers_that_do_not_answer_are_told_apart(ledger: Ledger, clock: Clock, tmp_path: Path) -> None:
     views = Views(tmp_path / "views")
     following = Following(ledger.store, views, dict, clock, kafka="127.0.0.1:1")

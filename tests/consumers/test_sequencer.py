@@ -14,7 +14,7 @@ from tests.ledger.transparency import logs
 from tests.ledger.transparency.logs import NOW, frontier, opened, record
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.servers)])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     place = tmp_path / "ledger.db" if request.param == "sqlite" else request.getfixturevalue("database")
     return logs.settings_of(place, tmp_path)

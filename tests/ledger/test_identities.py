@@ -30,13 +30,13 @@ def identities(path: Path) -> Iterator[Identities]:
 
 
 def test_a_ref_is_registered_once(identities: Identities) -> None:
-    first = identities.register("learner", ["4711", "4712", "4711"])
-    again = identities.register("learner", ["4712", "4711", "4713"])
+    first = identities.register("learner", ["s4711", "s4712", "s4711"])
+    again = identities.register("learner", ["s4712", "s4711", "s4713"])
 
-    assert {"4711", "4712"} == first.keys()
-    assert first == {ref: account for ref, account in again.items() if ref != "4713"}
+    assert {"s4711", "s4712"} == first.keys()
+    assert first == {ref: account for ref, account in again.items() if ref != "s4713"}
     assert 3 == len(set(again.values()))
-    assert all(account.startswith("lrn_") and "471" not in account for account in again.values())
+    assert all(account.startswith("lrn_") and "s471" not in account for account in again.values())
 
 
 def test_a_learner_and_a_person_may_have_the_same_ref(identities: Identities) -> None:

@@ -7,9 +7,11 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from ledger.catalogue import Catalogue
 from ledger.decider import Setting
+from ledger.doubt import Doubt
 from ledger.errors import Refused
 from ledger.event import Event
 from ledger.learners import commands as c
@@ -67,6 +69,8 @@ def lived(seed: int, steps: int) -> OnPaper:
             _renew(paper, learner)
             with suppress(Refused):
                 _rare(paper, chance, learner, f"{seed}-{part}")
+            if part == 3:
+                _in_doubt(paper, chance, learner)
     return paper
 
 
@@ -75,6 +79,16 @@ def _renew(paper: OnPaper, learner: str) -> None:
         for evidence_id in paper.record(learner).evidence:
             with suppress(Refused):
                 paper.do(c.RenewAward(learner_id=learner, award_id=award_id, evidence_id=evidence_id, by=ex.REGISTRAR))
+
+
+def _in_doubt(paper: OnPaper, chance: random.Random, learner: str) -> None:
+    people: dict[str, Any] = {"by": ex.REGISTRAR, "approved_by": ex.SECOND_REGISTRAR}
+    doubt = Doubt(kind="assessor", subject=ex.ANA)
+    paper.do(c.DoubtAwards(learner_id=learner, doubt=doubt, **people))
+    if evidence := list(paper.record(learner).evidence):
+        of = chance.choice(evidence)
+        with suppress(Refused):
+            paper.do(c.DiscreditEvidence(learner_id=learner, evidence_id=of, reason=chances.WHY, **people))
 
 
 def _rare(paper: OnPaper, chance: random.Random, learner: str, name: str) -> None:

@@ -30,7 +30,7 @@ WITNESS = VerifierKey("witness.example/w1", COSIGNATURE, OURS.public)
 LATER = timedelta(seconds=1)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.servers)])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     place = tmp_path / "ledger.db" if request.param == "sqlite" else request.getfixturevalue("database")
     return logs.settings_of(place, tmp_path, witnesses=(str(WITNESS),))
