@@ -1,5 +1,6 @@
 """
-A ledger moved from SQLite files to PostgreSQL as it is: positions, instants, bytes, keys, receipts and accounts.
+A ledger moved from SQLite files to PostgreSQL as it is: positions, instants, bytes, keys, receipts, accounts, and
+what was published of the transparency log.
 
 Whoever may add facts past `ledger.append` does it: the owner of the database, not the role of applications.
 Keys come before facts and each batch of facts is one transaction, so whatever interrupts it, it goes on when called
@@ -17,12 +18,13 @@ from typing import Any, NamedTuple
 from psycopg import Connection, sql
 
 from ledger.migrations import migrate
-from ledger.postgres import connect
+from ledger.postgres import PostgresDatabase, connect
 from ledger.postgres_store import PostgresStore
 from ledger.settings import PostgresUrls, Settings, UnusableSettings, shown
 from ledger.sqlite_file import Readers
 from ledger.sqlite_store import SQLiteStore
 from ledger.store import Store, StoreUnavailable, is_reference
+from ledger.transparency.log import Log
 
 Progress = Callable[[int, int], None]
 
@@ -37,6 +39,13 @@ _PRIVATE = {
         "accounts": ("id", "kind", "ref", "name", "email"),
         "api_keys": ("hash", "id", "role", "account", "created_us", "expires_us", "last_used_us"),
     },
+}
+# The tree is made anew from the facts; what was signed of it was seen by others, and comes along.
+_PUBLISHED = {
+    "checkpoints": ("origin", "size", "root", "note", "at_us"),
+    "cosignatures": ("origin", "size", "witness", "line"),
+    "log_keys": ("verifier", "made_us", "until_us"),
+    "halts": ("at_us", "sentence", "accepted_us"),
 }
 _FOLLOWING = {"followers": ("name", "position"), "acted": ("subject",)}
 
@@ -74,9 +83,14 @@ def copy(source: Settings, urls: PostgresUrls, progress: Progress) -> Copied:
         for position in _copy_facts(store, target.head(), log):
             progress(position, store.head())
         _copy_rows(source.file, log, "receipts", _RECEIPTS)
+        for table, columns in _PUBLISHED.items():
+            _copy_rows(source.file, log, table, columns)
         if source.followers.exists():
             for table, columns in _FOLLOWING.items():
                 _copy_rows(source.followers, log, table, columns)
+        with closing(Log(PostgresDatabase(urls.log), target)) as tree:
+            while tree.integrate():
+                pass
         position, ours = digest(store, progress)
         if digest(target, progress) != (position, ours):
             msg = f"what stands in {shown(urls.log)} is not what was copied; was the ledger written to meanwhile?"
@@ -123,6 +137,8 @@ def _copy_facts(store: Store, head: int, log: Connection[Any]) -> Any:
 def _copy_rows(path: Path, connection: Connection[Any], table: str, columns: Sequence[str], **how: bool) -> None:
     """Add what is new of a small table, in one transaction; with *replace*, ours go before what is there."""
     with closing(Readers(path)) as readers:
+        if not readers.fetch("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)):
+            return  # made by a version that had none
         rows = readers.fetch(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608  names of our own
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     place = {"table": sql.Identifier(table), "names": names, "key": sql.Identifier(columns[0])}

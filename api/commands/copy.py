@@ -46,6 +46,10 @@ def copy_(source: str, target: str, as_json: bool) -> None:
     else:
         click.echo(f"{copied.position} facts are the same on both sides; hash {copied.facts}.")
         click.echo(f"Views rebuilt on both sides {'are the same' if same else 'differ'}; hash {hashes[1]}.")
-        click.echo("Give the services the same key-encryption key (LEDGER_KEK or LEDGER_KEK_FILE).", err=True)
+        click.echo(
+            "Give the services the same key-encryption key (LEDGER_KEK or LEDGER_KEK_FILE), and the sequencer the files"
+            " of the log's keys and checkpoints (LEDGER_LOG_KEYS, LEDGER_CHECKPOINTS).",
+            err=True,
+        )
     if not same:
         raise SystemExit(DISPROVEN)

@@ -80,6 +80,23 @@ def test_facts_keys_accounts_and_views_are_the_same_on_the_other_side(shell: Ter
         assert "I learnt to read the puddle." == reveal_fact(ledger.keys, lea, submitted)["narrative"]
 
 
+def test_what_was_published_before_is_proven_by_the_copy(shell: Terminal) -> None:
+    assert 0 == shell.run("audit", "checkpoint", "--database", shell.source).exit_code
+    assert 0 == shell.copy().exit_code
+    files = {"LEDGER_LOG_KEYS": "ledger.log-keys", "LEDGER_CHECKPOINTS": "ledger.checkpoints"}
+    there = {name: str(shell.directory / file) for name, file in files.items()}
+    before = shell.run("audit", "checkpoint", "--database", shell.source).stdout
+
+    verified = shell.run(
+        "audit", "verify", "--database", shell.target.log, "--against", there["LEDGER_CHECKPOINTS"], **there
+    )
+
+    assert 0 == verified.exit_code, verified.output
+    assert before == shell.run("audit", "checkpoint", "--database", shell.target.log, **there).stdout
+    shell.take_in("lou", shell.target.log)
+    assert 0 == shell.run("audit", "verify", "--database", shell.target.log, **there).exit_code
+
+
 def test_the_ledger_goes_on_where_it_is_now(shell: Terminal) -> None:
     assert 0 == shell.copy().exit_code
     before = shell.answer("stats", "--database", shell.target.log)["position"]
