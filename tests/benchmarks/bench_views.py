@@ -69,7 +69,7 @@ def _read(ledger: Ledger, learners: int) -> None:
     chosen = random.Random(1)
     catalogue = ledger.catalogue()
     on = ledger.clock()
-    documents: dict[str, list[float]] = {"transcript": [], "progress": []}
+    documents: dict[str, list[float]] = {"transcript": [], "progress": [], "transcript as of": []}
     for _ in range(_READS):
         learner = f"lrn_{chosen.randrange(learners):012d}"
         start = perf_counter()
@@ -78,6 +78,12 @@ def _read(ledger: Ledger, learners: int) -> None:
         start = perf_counter()
         progress(learner, ledger.facts(f"learner-{learner}"), catalogue, on)
         documents["progress"].append(perf_counter() - start)
+        at = chosen.randrange(1, ledger.store.head())
+        start = perf_counter()
+        moment = ledger.store.read_log(at - 1, 1)[0].recorded_at
+        if facts := ledger.facts(f"learner-{learner}", until=at):
+            transcript(learner, facts, ledger.catalogue_at(at), moment)
+        documents["transcript as of"].append(perf_counter() - start)
     report(
         f"Reading one learner's documents at {ledger.store.head():,} facts, in process",
         [
