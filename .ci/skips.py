@@ -9,6 +9,8 @@ from pathlib import Path
 
 SHARED = Path(os.environ.get("LEDGER_SHARED", Path(__file__).parents[2] / "shared"))
 ABSENT = "shared/ is not here"
+# Over PostgreSQL, what is about files alone is left out; it ran before.
+IN_FILES = ("postgresql.xml", "about SQLite files")
 
 
 def unexpected(report: Path) -> list[str]:
@@ -24,7 +26,8 @@ def unexpected(report: Path) -> list[str]:
     for case in suite.iter("testcase"):
         for skip in case.iter("skipped"):
             why = skip.get("message", "")
-            if not (ABSENT in why and not SHARED.is_dir()):
+            accounted = (ABSENT in why and not SHARED.is_dir()) or (report.name == IN_FILES[0] and IN_FILES[1] in why)
+            if not accounted:
                 found.append(f"{case.get('classname')}::{case.get('name')}: {why}")
     return found
 
