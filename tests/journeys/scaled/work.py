@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,7 +93,9 @@ class Ledgers:
         checks.kafka_holds_everything(campus, stored, self.alien)
         checks.transcripts_are_the_newest(campus, stored)
         checks.only_poison_is_dead(campus, self.poison)
-        assert recent[0][0] <= checks.LATE_SECONDS, f"late: {recent[:5]}\n{campus.stack.log_tail()}"
+        # A machine on which others wait for the cores as well is given as much longer.
+        patience = checks.LATE_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        assert recent[0][0] <= patience, f"late: {recent[:5]}\n{campus.stack.log_tail()}"
 
     def is_ours(self, message: Any) -> bool:
         """Whether a message of a topic of facts is none of the ledger's."""
