@@ -12,19 +12,20 @@ import psycopg
 
 from ledger import Ledger
 from ledger.application import utc_now
-from ledger.learners.commands import RegisterLearner
+from ledger.learners.commands import RegisterLearner, SubmitEvidence
 from ledger.postgres_store import PostgresStore
 from ledger.settings import PostgresUrls, Settings
 from ledger.store import Append, NewFact
 from tests.benchmarks.measure import Figure, note, ratios, report, spread
-from tests.benchmarks.sample import CLIENT
+from tests.benchmarks.sample import CLIENT, MICROS, make
 from tests.servers.postgres import own_server
 
 _THREADS = 32
 _EACH = 150
+_EVIDENCE = 5
 _BULK = 8_000
 _A_STREAM = 4
-_SMALL, _LARGE = 100_000, 2_000_000
+_SMALL, _LARGE = 100_000, int(os.environ.get("LEDGER_BENCH_FACTS", "2000000"))
 _RAW = """
 CREATE TABLE public.raw (
     position bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, stream text COLLATE "C", version bigint, name text,
@@ -40,11 +41,12 @@ def main() -> None:
     with own_server(durable=True) as server:
         note(f"PostgreSQL {server.version}")
         urls = server.new_database()
-        ledger = Ledger.open(Settings(database=urls, kek=os.urandom(32)), create=True)
+        ledger = make(Settings(database=urls, kek=os.urandom(32)))
         ledger.execute(RegisterLearner(learner_id="lrn_first"), actor=CLIENT)
         raw = Raw(urls, ledger.store.read_log(0, 1)[0].body)
         note("single commands")
         figures = [_single(ledger, raw, threads) for threads in (1, 8, _THREADS)]
+        figures += [_known(ledger, raw, threads) for threads in (1, 8, _THREADS)]
         note("bulk")
         store = PostgresStore.open(urls.log)
         figures += _bulk(store, raw)
@@ -106,6 +108,34 @@ def _single(ledger: Ledger, raw: Raw, threads: int) -> Figure:
         return threads * _EACH / _together(work, threads)
 
     raw.single(threads)
+    ours()
+    value = spread(ratios(lambda: raw.single(threads), ours))
+    return Figure(f"registering new learners, {threads} threads, to raw autocommit INSERT", value)
+
+
+def _known(ledger: Ledger, raw: Raw, threads: int) -> Figure:
+    """Measure commands about learners whose record this process remembers: nothing is read, one fact is written."""
+
+    def ours() -> float:
+        learners = [[f"lrn_{next(_numbers):030}" for _ in range(_EACH // _EVIDENCE)] for _ in range(threads)]
+        known = [RegisterLearner(learner_id=learner) for some in learners for learner in some]
+        ledger.execute_many(known, actor=CLIENT)
+
+        def work(number: int) -> None:
+            for learner in learners[number]:
+                for nth in range(_EVIDENCE):
+                    ledger.execute(
+                        SubmitEvidence(
+                            learner_id=learner,
+                            evidence_id=f"evd_{learner}_{nth}",
+                            achievement_id=MICROS[0],
+                            submitted_by=learner,
+                        ),
+                        actor=CLIENT,
+                    )
+
+        return threads * _EACH / _together(work, threads)
+
     ours()
     value = spread(ratios(lambda: raw.single(threads), ours))
     aim = "aim 1.0" if threads == _THREADS else ""

@@ -33,9 +33,10 @@ FACTS_A_LEARNER = 21
 _PER_LEARNER = 1 + 3 * len(MICROS) + 2
 
 
-def make(path: Path) -> Ledger:
+def make(place: Path | Settings) -> Ledger:
     """Make a ledger with six micro-credentials, a milestone of all six, and one assessor."""
-    ledger = Ledger.open(Settings(database=path), create=True)
+    settings = place if isinstance(place, Settings) else Settings(database=place)
+    ledger = Ledger.open(settings, create=True)
     check = FrameworkCheck(principles=PRINCIPLES, body="QA", reference="bench", review_on=date(2027, 1, 1))
     commands: list[Command] = [
         RegisterPerson(person_id="per_tutor"),
