@@ -25,6 +25,7 @@ _CONNECT_MS = 5_000
 _ANSWER_MS = 10_000
 _BATCH_BYTES = 256 * 1024
 _LINGER_MS = 5
+_TRANSACTION_S = 4.0
 
 
 class NotSent(Exception):
@@ -48,6 +49,7 @@ class Sending:
         self._producer: Any = None
         self._under_way: deque[tuple[int, list[Any]]] = deque()
         self._commit: Any = None
+        self._begun = 0.0
 
     @property
     def under_way(self) -> int:
@@ -69,6 +71,7 @@ class Sending:
             producer = self._open()
             if self.alone:
                 producer.begin_transaction()
+                self._begun = monotonic()
             send = producer.send
             stop = producer._sender.force_close  # noqa: SLF001
             for topic, key, value, headers, timestamp_ms in messages:
@@ -88,6 +91,10 @@ class Sending:
         Raises NotSent where one never will be; then nothing that has not arrived yet may be counted on.
         """
         deadline = monotonic() + seconds
+        if self.alone and self._under_way and monotonic() - self._begun > _TRANSACTION_S:
+            # After a broker died a transaction may neither end nor fail; connecting anew puts an end to it.
+            self.abandon()
+            raise NotSent("Kafka neither takes nor refuses a transaction; it is begun again")
         while len(self._under_way) > leave:
             mark, futures = self._under_way[0]
             if not leave:
