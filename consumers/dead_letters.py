@@ -128,7 +128,7 @@ class DeadLetters:
         if not isinstance(settings.database, Path):
             from ledger.opening import small_database  # noqa: PLC0415  only there PostgreSQL's driver is needed
 
-            return cls(small_database(settings))
+            return cls(small_database(settings, durable=True))
         file = settings.database.with_name(f"{settings.database.stem}-dead-letters.db")
         return cls.in_file(file) if settings.kafka or file.exists() else None
 

@@ -1,10 +1,10 @@
 """
 One member of a Kafka consumer group: facts to a handler in batches, at least once.
 
-Offsets are committed after the handler has done its work, so a crash in between hands the same facts over again, and
-so does a partition that changes hands: handlers must be idempotent. The handler works in a thread of its own, while
-this one keeps up its membership however long that takes; what fails is tried again, with growing pauses, until it
-succeeds. A message that is no fact becomes a dead letter, once, and holds nothing up.
+Offsets are committed after the handler has done its work, of some batches at once, so a crash in between hands the
+same facts over again, and so does a partition that changes hands: handlers must be idempotent. The handler works in a
+thread of its own, while this one keeps up its membership however long that takes; what fails is tried again, with
+growing pauses, until it succeeds. A message that is no fact becomes a dead letter, once, and holds nothing up.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _AT_ONCE = 500
 _CONNECT_MS = 5_000
 _ANSWER_MS = 10_000
 _COMMIT_MS = 5_000
+_COMMIT_EVERY_S = 0.25
 _AT_EASE_S = 1.0  # so long the handler may take before membership is kept up beside it
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
@@ -79,6 +80,7 @@ class Member:
         self._consumer: Any = None
         self._early: dict[Any, list[Any]] = {}
         self._owed: dict[Any, int] = {}
+        self._committed_at = monotonic()
         self._away_since: float | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-handler")
         self.loop = Loop(group, self.step, lambda: None, _LONGEST_PAUSE_S)
@@ -97,6 +99,8 @@ class Member:
     def close(self) -> None:
         """Stop after the batch at hand, and leave the group, so that others take over at once."""
         self.loop.stop()
+        if self._consumer is not None:
+            self._commit()
         self._leave()
         self._worker.shutdown()
 
@@ -116,12 +120,13 @@ class Member:
         polled, self._early = self._early, {}
         if not polled:
             polled = consumer.poll(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
-        if not polled and self._owed:
-            self._commit({})
-        if not polled or not self._done(lambda: self._take_in(polled)):
-            return 0
-        consumer.resume(*consumer.paused())
-        self._commit({where: messages[-1].offset + 1 for where, messages in polled.items()})
+        if polled:
+            if not self._done(lambda: self._take_in(polled)):
+                return 0
+            consumer.resume(*consumer.paused())
+            self._owed.update({where: messages[-1].offset + 1 for where, messages in polled.items()})
+        if self._owed and (not polled or monotonic() - self._committed_at > _COMMIT_EVERY_S):
+            self._commit()
         return sum(map(len, polled.values()))
 
     def _take_in(self, polled: dict[Any, list[Any]]) -> None:
@@ -176,19 +181,19 @@ class Member:
         for where, messages in polled.items():
             self._early.setdefault(where, []).extend(messages)
 
-    def _commit(self, offsets: dict[Any, int]) -> None:
+    def _commit(self) -> None:
         """Commit, except for partitions that were taken away meanwhile: whoever has them goes on from its own."""
         assigned = self._consumer.assignment()
-        # What could not be committed before goes with it: on a quiet partition nothing else would bring it up again.
-        owed, self._owed = {**self._owed, **offsets}, {}
+        owed, self._owed = self._owed, {}
         ours = {where: OffsetAndMetadata(offset, "", -1) for where, offset in owed.items() if where in assigned}
         if ours:
             try:
                 self._consumer.commit(ours, timeout_ms=_COMMIT_MS)
             except KafkaError as error:
                 if _passes(error):
-                    self._owed = owed
+                    self._owed = owed  # for another time: on a quiet partition nothing else would bring it up again
                 _log.warning("%s: offsets were not committed, facts will come again: %s", self.group, error)
+        self._committed_at = monotonic()
 
     def _joined(self) -> Any:
         if self._consumer is None:

@@ -1,4 +1,8 @@
-"""How far each follower has come, and what the scheduler acted on; losing it only means following again."""
+"""
+How far each follower has come, and what the scheduler acted on; losing it only means following again.
+
+So nobody waits for the disk: after a power cut a follower may be told an older position, and handles some facts again.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,9 @@ class Positions:
     @classmethod
     def of_ledger(cls, settings: Settings) -> Positions:
         """Open those of the followers of the ledger that *settings* name."""
-        return cls.in_file(settings.followers) if isinstance(settings.database, Path) else cls(small_database(settings))
+        if isinstance(settings.database, Path):
+            return cls.in_file(settings.followers)
+        return cls(small_database(settings, durable=False))
 
     @classmethod
     def in_file(cls, path: Path) -> Positions:
@@ -34,7 +40,6 @@ class Positions:
         if _spoilt(path):
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-        # After a power cut a follower may be told an older position: it handles some facts again.
         return cls(SQLiteDatabase(path, _TABLES, synchronous="NORMAL"))
 
     def of(self, name: str) -> int:

@@ -2,15 +2,17 @@
 The relay: every fact of the log to Kafka, at least once, those of one learner in their order.
 
 The log is the outbox: facts are read after the saved position, sent, seen to have arrived, and only then is the
-position saved. A crash in between sends the same facts again, under the same `ce_id`; so may a relay whose turn has
-just gone to another. However that falls out, when a fact is in a partition for the first time, so are all before it.
+position saved, a few times a second. A crash in between sends the same facts again, under the same `ce_id`; so may a
+relay whose turn has just gone to another. However that falls out, when a fact is in a partition for the first time, so
+are all before it.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from time import monotonic
 
 from consumers.cloud_events import Outgoing, message
 from consumers.looping import Loop
@@ -18,7 +20,7 @@ from consumers.positions import Positions
 from consumers.producing import Sending
 from consumers.topics import Topics
 from consumers.turn import Turn
-from ledger.store import Store, Stored
+from ledger.store import Store, Stored, StoreUnavailable
 
 NAME = "relay"
 
@@ -26,6 +28,7 @@ _BATCH = 4_000
 _BATCH_BYTES = 16 * 1024 * 1024
 _WAIT_S = 0.25
 _STATES_EVERY_S = 0.25
+_SAVE_EVERY_S = 0.25
 _AWAY_S = 5.0
 _LONGEST_PAUSE_S = 0.5  # brokers that are back are to be noticed
 _LEARNER = "learner-"
@@ -74,12 +77,14 @@ class Relay:
         self._publish = publish
         self._sending = Sending(bootstrap, f"ledger-{name}", alone=states)
         self._sent = self._saved = 0
+        self._saved_at = monotonic()
+        self._goes_on = False
         self.loop = Loop(name, self._paced if states else self.step, self._wait, _LONGEST_PAUSE_S)
 
     @property
     def position(self) -> int:
-        """The position up to which every fact has arrived."""
-        return self._positions.of(self.name)
+        """The position up to which every fact is known to have arrived, by this process or one before it."""
+        return self._sending.arrived if self._goes_on else self._positions.of(self.name)
 
     def step(self) -> int:
         """
@@ -91,7 +96,7 @@ class Relay:
         try:
             return self._step()
         except BaseException:
-            self._sending.abandon()
+            self._abandon()
             raise
 
     def _paced(self) -> int:
@@ -107,59 +112,77 @@ class Relay:
 
     def catch_up(self) -> int:
         """Send every fact there is; return the position."""
-        while self.step():
+        while self.step() or not self._save(at_once=True):
             pass
         return self.position
 
     def close(self) -> None:
         """Stop, and let another relay have the turn; what is under way is sent again by it."""
         self.loop.stop()
-        self._sending.abandon()
+        if self._turn.mine():
+            with suppress(StoreUnavailable):
+                self._save(at_once=True)
+        self._abandon()
         self._turn.over()
 
     def _step(self) -> int:
         if not self._turn.mine():
-            self._sending.abandon()
+            self._abandon()
             return 0
-        if not self._sending.under_way:
+        if not self._goes_on:
             self._sending.connect()
-            self._go_on_after(self.position)
+            self._go_on()
         read = self._store.read_log(self._sent, _BATCH)
         if not read and self._sent > self._store.head():
             # An older copy of the log was put back: what was followed is no more.
-            self._sending.abandon()
+            self._abandon()
             self._positions.start_over()
-            self._go_on_after(0)
-            read = self._store.read_log(0, _BATCH)
+            return self._step()
         batch = _up_to(read, _BATCH_BYTES)
         if batch:
             self._sent = batch[-1].position
             self._sending.hand_over(self._publish(batch), self._sent)
         if self._sending.under_way:
             self._see_it_arrive(leave=1 if self._more_to_come(batch, read) else 0)
+        self._save()
         return len(batch)
 
     def _more_to_come(self, batch: list[Stored], read: list[Stored]) -> bool:
         return not self._sending.alone and (len(batch) == _BATCH or len(batch) < len(read))
 
-    def _go_on_after(self, position: int) -> None:
-        self._sent = self._saved = self._sending.arrived = position
+    def _go_on(self) -> None:
+        self._sent = self._saved = self._sending.arrived = self._positions.of(self.name)
+        self._goes_on = True
+
+    def _abandon(self) -> None:
+        """Stop sending; what is not saved is sent again."""
+        self._sending.abandon()
+        self._goes_on = False
 
     def _see_it_arrive(self, leave: int) -> None:
-        """Wait until no more than *leave* batches are under way, for as long as it takes, and save the position."""
-        since = time.monotonic()
+        """Wait until no more than *leave* batches are under way, for as long as it takes."""
+        since = monotonic()
         while not self._sending.wait(_WAIT_S, leave):
             if self.loop.stopping:
-                self._sending.abandon()
                 return
             self._see_whose_turn_it_is()
-            if self.loop.failing is None and time.monotonic() - since > _AWAY_S:
+            if self.loop.failing is None and monotonic() - since > _AWAY_S:
                 self.loop.failing = "Kafka does not take in what was sent; waiting"
                 _log.warning("Kafka does not take in what was sent after position %s; waiting", self.position)
         self._see_whose_turn_it_is()
+
+    def _save(self, *, at_once: bool = False) -> bool:
+        """Save now and then how far all has arrived; False where another position was saved, after which to go on."""
+        if not self._goes_on or (not at_once and monotonic() - self._saved_at < _SAVE_EVERY_S):
+            return True
+        self._saved_at = monotonic()
+        if self._positions.of(self.name) != self._saved:
+            self._abandon()
+            return False
         if self._sending.arrived > self._saved:
             self._saved = self._sending.arrived
             self._positions.save(self.name, self._saved)
+        return True
 
     def _see_whose_turn_it_is(self) -> None:
         if not self._turn.mine():

@@ -19,6 +19,7 @@ from ledger.transparency.log import Log
 
 NAME = "sequencer"
 _WAIT_S = 0.25
+_GATHER_S = 0.1
 
 
 class Sequencer:
@@ -64,3 +65,4 @@ class Sequencer:
 
     def _wait(self) -> None:
         self._store.wait(self._log.tree.size(), _WAIT_S)
+        self.loop.pause(_GATHER_S)  # tiles are written once for all that was recorded meanwhile

@@ -59,12 +59,12 @@ def opened(settings: Settings, *, create: bool) -> Parts:
     return found
 
 
-def small_database(settings: Settings) -> Database:
+def small_database(settings: Settings, *, durable: bool) -> Database:
     """Open the PostgreSQL database in which followers note how far they are."""
     from ledger.postgres import PostgresDatabase  # noqa: PLC0415
 
     assert isinstance(settings.database, PostgresUrls)
-    return PostgresDatabase(settings.database.log)
+    return PostgresDatabase(settings.database.log, durable=durable)
 
 
 def _in_files(settings: Settings, new: bool, undo: ExitStack) -> Parts:

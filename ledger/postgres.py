@@ -51,7 +51,10 @@ OLDEST_SERVER = 15
 PATIENCE_S = 10.0
 _CONNECT_S = 5
 _SESSIONS = 16
-_TURN = 4_991_233_001  # the advisory lock under which those who write small tables take turns
+# Those who write small tables take turns under an advisory lock; who need not wait for the disk has another one, not to
+# wait for those who do.
+_TURN_DURABLE = "SELECT pg_advisory_xact_lock(4991233001)"
+_TURN_NOT_DURABLE = "SELECT pg_advisory_xact_lock(4991233002), set_config('synchronous_commit', 'off', true)"
 _PLANS = {True: ("force_generic_plan", "off"), False: ("auto", "on")}
 _LOST = ("08", "57P", "25006")  # SQLSTATEs after which a session is of no use: broken, shut down, on a standby
 _DURABLE = """
@@ -313,10 +316,15 @@ class _Use:
 
 
 class PostgresDatabase:
-    """A small database; see `ledger.database.Database`. Its tables stand in the schema `ledger` (`ledger migrate`)."""
+    """
+    A small database; see `ledger.database.Database`. Its tables stand in the schema `ledger` (`ledger migrate`).
 
-    def __init__(self, url: str, *, purpose: str = "tables", at_most: int = 4) -> None:
+    Where it is not *durable*, the newest transactions may be lost with the server, in whole and in their order.
+    """
+
+    def __init__(self, url: str, *, purpose: str = "tables", at_most: int = 4, durable: bool = True) -> None:
         self._sessions = Sessions(url, purpose=purpose, at_most=at_most)
+        self._take_turn = _TURN_DURABLE if durable else _TURN_NOT_DURABLE
 
     def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._sessions.fetch(marked(query), parameters)
@@ -325,7 +333,7 @@ class PostgresDatabase:
     def writing(self) -> Iterator[PostgresWriting]:
         with self._sessions.using() as session, session.connection.transaction():
             # Writers take turns, as on SQLite: what one reads before it writes is still so when it writes.
-            session.connection.execute("SELECT pg_advisory_xact_lock(%s)", (_TURN,), prepare=True)
+            session.connection.execute(self._take_turn, prepare=True)
             yield PostgresWriting(session)
 
     def close(self) -> None:
