@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from time import monotonic
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 5.0
+_MANY = 1000  # who takes so many at once is behind, and goes on at once
 
 _log = logging.getLogger(__name__)
 
@@ -16,7 +18,8 @@ class Loop:
     """
     Calls *step* until stopped, and *wait* whenever it returns 0.
 
-    What fails is logged and tried again, after pauses that double; `failing` names it until it succeeds.
+    It begins at most once in *every* so many seconds, so that what comes one by one is taken together, at a fraction
+    of the cost. What fails is logged and tried again, after pauses that double; `failing` names it until it succeeds.
     """
 
     def __init__(
@@ -25,12 +28,15 @@ class Loop:
         step: Callable[[], int],
         wait: Callable[[], object],
         longest_pause: float = _LONGEST_PAUSE_SECONDS,
+        *,
+        every: float = 0.0,
     ) -> None:
         self.name = name
         self.failing: str | None = None
         self._step = step
         self._wait = wait
         self._longest_pause = longest_pause
+        self._every = every
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -68,10 +74,14 @@ class Loop:
     def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
+            next_at = monotonic() + self._every
             try:
-                if not self._step():
+                taken = self._step()
+                if not taken:
                     self._wait()
                 self.failing, pause = None, _FIRST_PAUSE_SECONDS
+                if taken < _MANY:
+                    self.pause(next_at - monotonic())
             except Exception as error:  # noqa: BLE001 -- a follower outlives whatever fails
                 self.failing = f"{type(error).__name__}: {error}"
                 _log.exception("%s failed; trying again in %s s", self.name, pause)

@@ -27,7 +27,8 @@ NAME = "relay"
 _BATCH = 4_000
 _BATCH_BYTES = 16 * 1024 * 1024
 _WAIT_S = 0.25
-_STATES_EVERY_S = 0.25
+_EVERY_S = 0.01
+_STATES_EVERY_S = 0.5
 _SAVE_EVERY_S = 0.25
 _AWAY_S = 5.0
 _LONGEST_PAUSE_S = 0.5  # brokers that are back are to be noticed
@@ -79,7 +80,9 @@ class Relay:
         self._sent = self._saved = 0
         self._saved_at = monotonic()
         self._goes_on = False
-        self.loop = Loop(name, self._paced if states else self.step, self._wait, _LONGEST_PAUSE_S)
+        # Of states each learner's newest is enough, and costs as much as all in between.
+        every = _STATES_EVERY_S if states else _EVERY_S
+        self.loop = Loop(name, self.step, self._wait, _LONGEST_PAUSE_S, every=every)
 
     @property
     def position(self) -> int:
@@ -98,13 +101,6 @@ class Relay:
         except BaseException:
             self._abandon()
             raise
-
-    def _paced(self) -> int:
-        """Step, and let states gather: each learner's newest is enough, and costs as much as all in between."""
-        taken = self.step()
-        if 0 < taken < _BATCH:
-            self.loop.pause(_STATES_EVERY_S)
-        return taken
 
     def connect(self) -> None:
         """Connect before there is anything to send; NotSent where no broker answers."""

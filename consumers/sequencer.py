@@ -19,7 +19,7 @@ from ledger.transparency.log import Log
 
 NAME = "sequencer"
 _WAIT_S = 0.25
-_GATHER_S = 0.1
+_EVERY_S = 0.1
 
 
 class Sequencer:
@@ -30,7 +30,7 @@ class Sequencer:
         self._store = store
         self._now = now
         self._turn = turn
-        self.loop = Loop(NAME, self.step, self._wait, longest_pause=1.0)
+        self.loop = Loop(NAME, self.step, self._wait, longest_pause=1.0, every=_EVERY_S)
 
     @classmethod
     def of_ledger(cls, settings: Settings, log: Log, store: Store, now: Callable[[], datetime]) -> Sequencer:
@@ -65,4 +65,3 @@ class Sequencer:
 
     def _wait(self) -> None:
         self._store.wait(self._log.tree.size(), _WAIT_S)
-        self.loop.pause(_GATHER_S)  # tiles are written once for all that was recorded meanwhile

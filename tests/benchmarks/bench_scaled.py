@@ -31,6 +31,7 @@ CLIENTS = 32
 LOADED = 16_000
 PROBED = 200
 PROBE_EVERY_S = 0.1
+POLL_S = 0.01  # as a reader would at most: asking more often was more load than the judgements
 ROUNDS = 3
 Waiting = tuple[str, str]
 
@@ -171,7 +172,7 @@ def at_half_load(caller: Caller, load: list[Waiting], probes: list[Waiting], rat
             answered = perf_counter()
             path = f"/learners/{probe[0]}/transcript"
             while "fitter-badge" not in json.dumps(caller.call("GET", path)):
-                sleep(0.004)
+                sleep(POLL_S)
             waits.append(perf_counter() - answered)
             sleep(max(0.0, began + (number + 1) * PROBE_EVERY_S - perf_counter()))
     return waits

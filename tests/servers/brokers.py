@@ -16,6 +16,8 @@ from kafka.errors import KafkaError
 from tests.servers import FailedToStart, chosen, free_port, kept, maven
 from tests.servers.program import Program
 
+# Brokers of tests live for minutes: compiling them thoroughly would cost more than it saves.
+_FRUGAL = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _QUIET = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
@@ -66,7 +68,7 @@ def apache_kafka(port: int | None = None) -> Started:
     port = port or free_port()
     properties = directory / "server.properties"
     properties.write_text(_PROPERTIES.format(port=port, inner=inner, proxy=proxy, behind=behind, directory=directory))
-    runs = [java, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", *_QUIET, f"-Dkafka.logs.dir={directory}"]
+    runs = [java, "-Xms256m", "-Xmx512m", *_FRUGAL, *_QUIET, f"-Dkafka.logs.dir={directory}"]
     runs += ["-cp", f"{jars}/*"]
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     format_it = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "-c", str(properties)]
