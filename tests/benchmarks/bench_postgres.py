@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from itertools import count
 from threading import Thread
 from time import perf_counter
@@ -18,7 +19,7 @@ from ledger.settings import PostgresUrls, Settings
 from ledger.store import Append, NewFact
 from tests.benchmarks.measure import Figure, note, ratios, report, spread
 from tests.benchmarks.sample import CLIENT, MICROS, make
-from tests.servers.postgres import own_server
+from tests.servers.postgres import PostgresServer, own_server
 
 _THREADS = 32
 _EACH = 150
@@ -50,11 +51,11 @@ def main() -> None:
         note("bulk")
         store = PostgresStore.open(urls.log)
         figures += _bulk(store, raw)
-        note(f"filling up to {_LARGE:,} facts")
-        figures += _flat(store)
         store.close()
         ledger.close()
         raw.close()
+        note(f"filling up to {_LARGE:,} facts")
+        figures += _flat(server)
     report("PostgreSQL, durable (fsync on)", figures)
 
 
@@ -157,16 +158,23 @@ def _fill(store: PostgresStore, facts: int, streams_at_once: int = 2500, body: b
     return facts / (perf_counter() - start)
 
 
-def _flat(store: PostgresStore) -> list[Figure]:
-    """Return what a fact costs in a large log, by what it costs in a small one."""
-    _fill(store, max(10_000, _SMALL - store.head()) // 10_000 * 10_000)
-    small = _costs(store)
-    _fill(store, (_LARGE - store.head()) // 10_000 * 10_000)
-    large = _costs(store)
-    return [
-        Figure(f"{what}: cost at {store.head():,} facts, to that at {_SMALL:,}", f"{large[what] / cost:.2f}", "aim 1")
-        for what, cost in small.items()
-    ]
+def _flat(server: PostgresServer) -> list[Figure]:
+    """Return what a fact costs in a large log, by what it costs in a small one of facts of the same kind."""
+    urls = server.new_database()
+    with closing(PostgresStore.open(urls.log)) as store:
+        small, large = (_at(facts, store, urls.log.rpartition("/")[2], server) for facts in (_SMALL, _LARGE))
+        return [
+            Figure(f"{what}: cost at {_LARGE:,} facts, to that at {_SMALL:,}", f"{large[what] / cost:.2f}", "aim 1")
+            for what, cost in small.items()
+        ]
+
+
+def _at(facts: int, store: PostgresStore, database: str, server: PostgresServer) -> dict[str, float]:
+    _fill(store, (facts - store.head()) // 10_000 * 10_000)
+    # What the server still has to do for the facts before is not what the next ones cost.
+    server.execute("VACUUM (ANALYZE) ledger.facts", database)
+    server.execute("CHECKPOINT")
+    return _costs(store)
 
 
 def _costs(store: PostgresStore) -> dict[str, float]:

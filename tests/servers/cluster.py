@@ -22,6 +22,7 @@ from tests.servers.program import Program
 
 _NOBODY = 65534
 STANDBY = "ledger_standby"
+_AS_IN_USE = {"shared_buffers": "1GB", "max_wal_size": "4GB"}  # see docker-compose.yml
 
 
 @cache
@@ -117,6 +118,7 @@ class Cluster:
             "full_page_writes": safe,
             # In the data directory: a killed server leaves nothing in /dev/shm.
             "dynamic_shared_memory_type": "mmap",
+            **(_AS_IN_USE if self.durable else {}),
             "max_wal_senders": 4,
             "wal_level": "replica",
             "wal_keep_size": "256MB",
