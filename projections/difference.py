@@ -77,11 +77,17 @@ def learner_changes(
     )
 
 
-def expiring_between(connection: Connection, before: datetime, after: datetime) -> list[str]:
-    """Return learners of whom an award's validity ends after one instant, up to another; in order of id."""
+def expiring_between(connection: Connection, before: When, after: When) -> list[str]:
+    """
+    Return learners of whom an award's validity may end after one instant, up to another; in order of id.
+
+    The register knows only the newest end of validity. Whoever had an award changed after the second moment is
+    returned as well: what is valid longer now may have ended within.
+    """
     found = connection.execute(
-        "SELECT DISTINCT learner_id FROM award_register WHERE valid_until > ? AND valid_until <= ? ORDER BY learner_id",
-        (micros(before), micros(after)),
+        "SELECT DISTINCT learner_id FROM award_register WHERE valid_until > ? AND valid_until <= ?"
+        " OR valid_until IS NOT NULL AND last_position > ? ORDER BY learner_id",
+        (micros(before.instant), micros(after.instant), after.position),
     )
     return [learner_id for (learner_id,) in found]
 

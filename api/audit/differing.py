@@ -64,15 +64,15 @@ def diff(
         raise NoMoment("the first moment is after the second")
     types, touched, others = _between(ledger, before.position, after.position, learner_id, progress)
     catalogue = ledger.catalogue_at(after.position)
+    moments = When(*before), When(*after)
     if learner_id is None:
-        touched |= set(expiring_between(connection, before.instant, after.instant))
+        touched |= set(expiring_between(connection, *moments))
     else:
         touched = {learner_id}
     listed: list[LearnerChanges] = []
     awards: Counter[str] = Counter()
     milestones: Counter[str] = Counter()
     changed, more = 0, None
-    moments = When(*before), When(*after)
     for whose, facts in _facts(ledger, sorted(touched), after.position):
         found = learner_changes(whose, list(map(decode, facts)), *moments, catalogue)
         if found is None:

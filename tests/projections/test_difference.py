@@ -108,3 +108,20 @@ def test_time_alone_lets_awards_expire(college: College) -> None:
     found = _diff(college, views, now, Moment(head, college.now + timedelta(days=61)))
 
     assert ["expired"] == [one.after for changes in found.learners for one in changes.awards]
+
+
+def test_what_would_have_expired_within_is_told_though_it_was_extended_later(college: College) -> None:
+    college.earn(ex.LEE, ex.TIG)
+    head = college.ledger.store.head()
+    before, after = Moment(head, college.now), Moment(head, college.now + timedelta(days=61))
+    award = next(iter(college.ledger.record(ex.LEE).awards))
+    until = college.now + timedelta(days=90)
+    extend = c.ExtendAward(learner_id=ex.LEE, award_id=award, by=ex.REGISTRAR, reason=WHY, valid_until=until)
+    college.pass_(days=30)
+    college.do(extend)
+    views = college.views()
+    views.catch_up(college.ledger.store)
+
+    found = _diff(college, views, before, after)
+
+    assert ["expired"] == [one.after for changes in found.learners for one in changes.awards]
