@@ -26,8 +26,7 @@ def copy_(source: str, target: str, as_json: bool) -> None:
     old, new = (Settings.from_environment(database=url) for url in (source, target))
     if not isinstance(new.database, PostgresUrls):
         raise Unusable("A ledger is copied to postgresql://…/NAME.")
-    with progress("copying") as tell:
-        copied = copy(old, new.database, tell)
+    copied = copy(old, new.database, progress)
     kek = old.key_encryption_key()
     hashes = []
     for settings in (old, Settings(database=new.database, kek=kek)):

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.commands import main
+from ledger import copying
 from ledger.application import Ledger
 from ledger.keys import reveal_fact
 from ledger.settings import PostgresUrls, Settings
@@ -44,6 +45,9 @@ class Terminal:
 
     def copy(self) -> Result:
         return self.run("copy", "--from", self.source, "--to", self.target.log, "--json")
+
+    def copy_here(self, stage: copying.Stage) -> copying.Copied:
+        return copying.copy(Settings.from_environment(database=self.source), self.target, stage)
 
     def take_in(self, ref: str, database: str) -> None:
         rows = [files.row(learner_ref=ref, narrative="I learnt to read the puddle.")]
@@ -110,11 +114,11 @@ def test_the_ledger_goes_on_where_it_is_now(shell: Terminal) -> None:
 
 def test_what_was_interrupted_goes_on_and_what_is_done_is_done(shell: Terminal) -> None:
     code = (
-        "import os, sys; import ledger.copying as copying; copying._AT_ONCE = 3; done = []\n"
+        "import contextlib, os, sys; import ledger.copying as copying; copying._AT_ONCE = 3; done = []\n"
         "from ledger.settings import Settings\n"
         "def tell(at, of):\n    done.append(at)\n    if len(done) == 3: os._exit(9)\n"
         "copying.copy(Settings.from_environment(database=sys.argv[1]),"
-        " Settings.from_environment(database=sys.argv[2]).database, tell)"
+        " Settings.from_environment(database=sys.argv[2]).database, lambda _: contextlib.nullcontext(tell))"
     )
     command = [sys.executable, "-c", code, shell.source, shell.target.log]
     killed = subprocess.run(command, env=os.environ | shell.environment, cwd=Path(__file__).parents[2], check=False)
@@ -123,6 +127,36 @@ def test_what_was_interrupted_goes_on_and_what_is_done_is_done(shell: Terminal) 
     with psycopg.connect(shell.target.log) as connection:
         assert (9,) == connection.execute("SELECT max(position) FROM ledger.facts").fetchone()
     assert [0, 0] == [shell.copy().exit_code for _ in range(2)]
+
+
+def test_each_stage_tells_by_its_name_how_far_it_is(shell: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "_AT_ONCE", 4)
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    shell.copy_here(lambda name: nullcontext(lambda done, of: told.setdefault(name, []).append((done, of))))
+
+    head = shell.answer("stats", "--database", shell.source)["position"]
+    steps = [(done, head) for done in (*range(4, head, 4), head)]
+    assert {"copying facts": steps, "comparing facts": steps} == told
+
+
+def test_what_is_recorded_while_it_is_copied_is_not_left_without_its_keys(shell: Terminal) -> None:
+    begun: list[str] = []
+
+    def stage(name: str) -> AbstractContextManager[copying.Progress]:
+        if not begun:
+            shell.take_in("lou", shell.source)  # a new learner, after the keys were copied
+        begun.append(name)
+        return nullcontext(lambda *_: None)
+
+    with pytest.raises(copying.Differs, match="written to meanwhile"):
+        shell.copy_here(stage)
+    assert 0 == shell.copy().exit_code
+    settings = Settings(database=shell.target, kek_at=shell.directory / "ledger.kek")
+    with closing(Ledger.open(settings)) as ledger:
+        (lou,) = ledger.identities.register("learner", ["lou"]).values()
+        submitted = ledger.facts(f"learner-{lou}")[1].fact
+        assert "I learnt to read the puddle." == reveal_fact(ledger.keys, lou, submitted)["narrative"]
 
 
 def test_another_ledger_in_the_target_is_not_written_over(shell: Terminal, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,7 +74,7 @@ def another(kept: Kept, directory: Path) -> Kept:
 
 def moved(kept: Kept, urls: PostgresUrls) -> Kept:
     """Return it moved to PostgreSQL, published there at the same sizes."""
-    copy(kept.settings, urls, lambda *_: None)
+    copy(kept.settings, urls, lambda _: nullcontext(lambda *_: None))
     settings = Settings(database=urls, kek=KEK, log_keys_at=kept.settings.log_keys, checkpoints_at=kept.outside)
     with opened(settings) as source, closing(Log.of_ledger(settings, source.store)) as log:
         while log.integrate():
