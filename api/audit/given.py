@@ -8,6 +8,7 @@ ledger's own file of checkpoints has them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,15 +30,21 @@ class Given(NamedTuple):
     note: Note
 
 
-def read(path: Path, keys: Iterable[VerifierKey]) -> list[Given]:
-    """Return the checkpoints in *path*; Malformed where one cannot be read, or believed: it is not signed by *keys*."""
-    trusted = list(keys)
+def read(path: Path, keys: Iterable[VerifierKey], witnesses: Iterable[VerifierKey] = ()) -> list[Given]:
+    """
+    Return the checkpoints in *path*; Malformed where one cannot be read, or believed.
+
+    Each must be signed by one of *keys*; where one of *witnesses* cosigned, that must be so as well.
+    """
+    trusted, cosigners = list(keys), list(witnesses)
     found = []
     for number, note in enumerate(_notes(path, _content(path)), 1):
         where = f"{path} (checkpoint {number})"
         try:
             checkpoint = checkpoints.read(note.text)
             notes.verified(note, [key for key in trusted if key.name == checkpoint.origin])
+            with suppress(Unsigned):
+                notes.verified(note, cosigners)
         except Unsigned:
             msg = f"{where} is signed by none of the keys that are trusted; name the log's key with --key."
             raise Malformed(msg) from None

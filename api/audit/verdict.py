@@ -18,7 +18,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     What `ledger audit verify` says.
 
     `facts` were read again, and make a tree of that size with this `root`; `missing` of those that were published are
-    not there. `resumed_at` is how many had been read by an earlier run that was interrupted.
+    not there. `cosignatures` of witnesses verified. `resumed_at` is how many had been read by an earlier run that was
+    interrupted.
     """
 
     facts: int
@@ -26,6 +27,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     streams: int
     checkpoints: int
     against: int
+    cosignatures: int
     missing: int
     resumed_at: int
     facts_per_second: int

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
+from api.audit.cosigned import cosignatures
 from api.audit.given import Given
 from api.audit.recomputing import Recomputing, State, unexpected_tiles
 from api.audit.source import Source
@@ -40,8 +41,13 @@ def verify(
     keys: Iterable[VerifierKey],
     state: State,
     tell: Callable[[State, int], None],
+    witnesses: Iterable[VerifierKey] = (),
 ) -> Verdict:
-    """Recompute the log of *source* from *state* on, and hold it against its checkpoints and those *given*."""
+    """
+    Recompute the log of *source* from *state* on, and hold it against its checkpoints and those *given*.
+
+    Cosignatures of *witnesses* are checked, too.
+    """
     claims, faults = _published(source, {*source.keys(), *keys})
     newest = source.published.newest()
     origin = None if newest is None else newest.checkpoint.origin
@@ -59,19 +65,21 @@ def verify(
     if fault is not None:
         faults.insert(0, fault)
     wrong, aside = _held_against(claims, state, head, origin)
-    faults += wrong
+    cosigned = cosignatures(source, witnesses)
+    faults += [*wrong, *cosigned.faults]
     return Verdict(
         facts=state.facts,
         root=notes.encoded(state.roots[state.facts]) if state.facts in state.roots else "",
         streams=len(state.versions),
         checkpoints=len(claims) - len(given),
         against=len(given),
+        cosignatures=cosigned.verified,
         missing=max([0, *(one.checkpoint.size - head for one in claims if not _given_up(one, origin))]),
         resumed_at=resumed_at,
         facts_per_second=round((state.facts - resumed_at) / took),
         first_bad_index=min((one.index for one in faults if one.index is not None), default=None),
         faults=faults,
-        not_looked_at=aside,
+        not_looked_at=[*aside, *cosigned.not_looked_at],
     )
 
 

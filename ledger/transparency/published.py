@@ -22,6 +22,13 @@ SELECT origin, size, root, note, at_us FROM checkpoints
 WHERE origin = (SELECT origin FROM checkpoints ORDER BY at_us DESC LIMIT 1) AND size >= ? ORDER BY size LIMIT 1
 """
 
+_COSIGNED = """
+SELECT c.origin, c.size, c.witness, c.line, checkpoints.note
+FROM cosignatures AS c LEFT JOIN checkpoints ON checkpoints.origin = c.origin AND checkpoints.size = c.size
+"""
+_COSIGNED_AFTER = " WHERE (c.origin, c.size, c.witness) > (?, ?, ?)"
+_COSIGNED_ORDER = " ORDER BY c.origin, c.size, c.witness LIMIT ?"
+
 
 class Published(NamedTuple):
     """A checkpoint that was signed, and when."""
@@ -29,6 +36,16 @@ class Published(NamedTuple):
     checkpoint: Checkpoint
     note: str
     at: datetime
+
+
+class Cosigned(NamedTuple):
+    """A witness's signature as it is kept, and the note that it stands under; None where that is not kept."""
+
+    origin: str
+    size: int
+    witness: str
+    line: str
+    note: str | None
 
 
 class PublicKey(NamedTuple):
@@ -81,6 +98,12 @@ class PublishedLog:
         query = "SELECT max(size) FROM cosignatures WHERE origin = ? AND witness = ?"
         size: int | None = self._database.fetch(query, (origin, f"{witness.name}+{witness.id.hex()}"))[0][0]
         return size
+
+    def cosignatures(self, after: Cosigned | None, limit: int) -> list[Cosigned]:
+        """Return up to *limit* cosignatures that are kept, in an order of theirs; those after one that was returned."""
+        where, start = ("", ()) if after is None else (_COSIGNED_AFTER, (after.origin, after.size, after.witness))
+        rows = self._database.fetch(_COSIGNED + where + _COSIGNED_ORDER, (*start, limit))
+        return [Cosigned(*row) for row in rows]
 
     def add_cosignature(self, size: int, line: str) -> None:
         """

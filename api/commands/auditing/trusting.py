@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ledger.settings import Settings
 from ledger.transparency import note as notes
 from ledger.transparency.note import COSIGNATURE, ED25519, VerifierKey
 
@@ -21,6 +22,13 @@ witness_option = click.option(
     multiple=True,
     help="The key of a witness who must have cosigned; may be repeated.",
 )
+cosigner_option = click.option(
+    "--witness",
+    "witnesses",
+    metavar="VKEY",
+    multiple=True,
+    help="The key of a witness whose cosignatures are to be checked, beside those of LEDGER_WITNESSES.",
+)
 
 
 def keys_of_logs(texts: Iterable[str]) -> list[VerifierKey]:
@@ -31,6 +39,11 @@ def keys_of_logs(texts: Iterable[str]) -> list[VerifierKey]:
 def keys_of_witnesses(texts: Iterable[str]) -> list[VerifierKey]:
     """Return the keys that *texts* are; Unusable where one is no key of a witness."""
     return [_of_kind(text, COSIGNATURE, "a witness") for text in texts]
+
+
+def known_witnesses(texts: Iterable[str], settings: Settings) -> list[VerifierKey]:
+    """Return the keys that *texts* are, and those of the witnesses that *settings* name."""
+    return [*keys_of_witnesses(texts), *keys_of_witnesses(one.rpartition(" ")[2] for one in settings.witnesses)]
 
 
 def _of_kind(text: str, kind: int, whose: str) -> VerifierKey:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.commands.auditing.trusting import FILE, key_option
+from api.commands.auditing.trusting import FILE, cosigner_option, key_option
 from api.commands.options import database, reading
 
 if TYPE_CHECKING:
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     "--against", type=FILE, multiple=True, help="A file of checkpoints that were kept elsewhere; may be repeated."
 )
 @key_option
+@cosigner_option
 @click.option(
     "--resume",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Note progress in this file, and go on from there after an interruption.",
 )
 @reading
-def verify_(against: tuple[Path, ...], keys: tuple[str, ...], resume: Path | None, as_json: bool) -> None:
+def verify_(
+    against: tuple[Path, ...], keys: tuple[str, ...], witnesses: tuple[str, ...], resume: Path | None, as_json: bool
+) -> None:
     """
     Recompute the log from the stored bytes of every fact, and hold it against its checkpoints and those kept elsewhere.
 
@@ -38,7 +41,7 @@ def verify_(against: tuple[Path, ...], keys: tuple[str, ...], resume: Path | Non
     from api.audit.resuming import Notes
     from api.audit.source import opened
     from api.audit.verifying import verify
-    from api.commands.auditing.trusting import keys_of_logs
+    from api.commands.auditing.trusting import keys_of_logs, known_witnesses
     from api.commands.faults import DISPROVEN
     from api.commands.opening import collect_less_often
     from api.commands.output import show_json
@@ -46,9 +49,11 @@ def verify_(against: tuple[Path, ...], keys: tuple[str, ...], resume: Path | Non
     from ledger.settings import Settings
 
     collect_less_often()
-    with opened(Settings.from_environment(database=database())) as source:
+    settings = Settings.from_environment(database=database())
+    cosigners = known_witnesses(witnesses, settings)
+    with opened(settings) as source:
         named = keys_of_logs(keys)
-        given = [one for path in against for one in read(path, named or source.keys())]
+        given = [one for path in against for one in read(path, named or source.keys(), cosigners)]
         notes = None if resume is None else Notes(resume, source)
         state = State() if notes is None else notes.begun()
         with progress("reading") as tell:
@@ -58,7 +63,7 @@ def verify_(against: tuple[Path, ...], keys: tuple[str, ...], resume: Path | Non
                 if notes is not None:
                     notes.note(now)
 
-            verdict = verify(source, given, named, state, told)
+            verdict = verify(source, given, named, state, told, cosigners)
         if notes is not None:
             notes.over()
     if as_json:
@@ -75,6 +80,8 @@ def _show(verdict: Verdict, *, trusted: bool) -> None:
     read = f"{verdict.facts} facts in {verdict.streams} streams read again, {verdict.facts_per_second} a second"
     click.echo(f"{read}; root {verdict.root or 'not reached'}.")
     click.echo(f"{verdict.checkpoints} checkpoints of the ledger and {verdict.against} from elsewhere held against it.")
+    if verdict.cosignatures:
+        click.echo(f"{verdict.cosignatures} cosignatures of witnesses verified.")
     for sentence in verdict.not_looked_at:
         click.echo(f"Not checked: {sentence}.")
     for fault in verdict.faults:
