@@ -20,6 +20,7 @@ from kafka import KafkaConsumer, OffsetAndMetadata
 from kafka.errors import KafkaError
 
 from consumers.cloud_events import Malformed, fact, place
+from consumers.connecting import leaving_nothing
 from consumers.follow import Handle
 from consumers.looping import Loop
 from consumers.topics import brokers
@@ -197,22 +198,24 @@ class Member:
 
     def _joined(self) -> Any:
         if self._consumer is None:
-            self._consumer = KafkaConsumer(
-                bootstrap_servers=brokers(self._bootstrap),
-                group_id=self.group,
-                group_instance_id=self._instance,
-                client_id=f"{self.group}-{self._instance or 'member'}",
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                session_timeout_ms=SESSION_MS,
-                heartbeat_interval_ms=_HEARTBEAT_MS,
-                bootstrap_timeout_ms=_CONNECT_MS,
-                request_timeout_ms=_ANSWER_MS,
-                reconnect_backoff_max_ms=1_000,
-                metadata_max_age_ms=_LOOK_MS,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-            )
+            with leaving_nothing() as connections:
+                self._consumer = KafkaConsumer(
+                    bootstrap_servers=brokers(self._bootstrap),
+                    group_id=self.group,
+                    group_instance_id=self._instance,
+                    client_id=f"{self.group}-{self._instance or 'member'}",
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    session_timeout_ms=SESSION_MS,
+                    heartbeat_interval_ms=_HEARTBEAT_MS,
+                    bootstrap_timeout_ms=_CONNECT_MS,
+                    request_timeout_ms=_ANSWER_MS,
+                    reconnect_backoff_max_ms=1_000,
+                    metadata_max_age_ms=_LOOK_MS,
+                    allow_auto_create_topics=False,
+                    metrics_enabled=False,
+                    kafka_client=connections,
+                )
             self._consumer.subscribe(self._topics)
         return self._consumer
 

@@ -10,6 +10,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from consumers.connecting import leaving_nothing
 from consumers.topics import LARGEST_MESSAGE, brokers
 from ledger.store import StoreUnavailable
 
@@ -84,15 +85,18 @@ def groups(bootstrap: str) -> Iterator[Groups]:
     }
     admin = consumer = None
     try:
-        admin = KafkaAdminClient(**settings)
-        consumer = KafkaConsumer(
-            **settings,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=LARGEST_MESSAGE,
-            metrics_enabled=False,
-        )
+        with leaving_nothing() as connections:
+            admin = KafkaAdminClient(**settings, kafka_client=connections)
+        with leaving_nothing() as connections:
+            consumer = KafkaConsumer(
+                **settings,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=LARGEST_MESSAGE,
+                metrics_enabled=False,
+                kafka_client=connections,
+            )
         yield Groups(consumer, admin)
     except KafkaError as error:
         msg = f"no Kafka broker answers at {bootstrap} ({type(error).__name__})"

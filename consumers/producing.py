@@ -18,6 +18,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from consumers.cloud_events import Outgoing
+from consumers.connecting import leaving_nothing
 from consumers.topics import LARGEST_MESSAGE, brokers
 
 _NEVER_MS = 2**31 - 1
@@ -141,28 +142,29 @@ class Sending:
 
     def _open(self) -> Any:
         if self._producer is None:
-            producer = KafkaProducer(
-                bootstrap_servers=brokers(self._bootstrap),
-                client_id=self._client_id,
-                acks="all",
-                enable_idempotence=True,
-                delivery_timeout_ms=_NEVER_MS,
-                request_timeout_ms=_ANSWER_MS,
-                bootstrap_timeout_ms=_CONNECT_MS,
-                max_block_ms=_CONNECT_MS,
-                reconnect_backoff_max_ms=1_000,
-                linger_ms=_LINGER_MS,
-                batch_size=_BATCH_BYTES,
-                max_request_size=LARGEST_MESSAGE,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-                transactional_id=self._client_id if self.alone else None,
-            )
+            with leaving_nothing() as connections:
+                self._producer = KafkaProducer(
+                    bootstrap_servers=brokers(self._bootstrap),
+                    client_id=self._client_id,
+                    acks="all",
+                    enable_idempotence=True,
+                    delivery_timeout_ms=_NEVER_MS,
+                    request_timeout_ms=_ANSWER_MS,
+                    bootstrap_timeout_ms=_CONNECT_MS,
+                    max_block_ms=_CONNECT_MS,
+                    reconnect_backoff_max_ms=1_000,
+                    linger_ms=_LINGER_MS,
+                    batch_size=_BATCH_BYTES,
+                    max_request_size=LARGEST_MESSAGE,
+                    allow_auto_create_topics=False,
+                    metrics_enabled=False,
+                    transactional_id=self._client_id if self.alone else None,
+                    kafka_client=connections,
+                )
             if self.alone:
                 try:
-                    producer.init_transactions()
-                except KafkaError:
-                    producer._sender.force_close()  # noqa: SLF001
+                    self._producer.init_transactions()
+                except BaseException:
+                    self.abandon()
                     raise
-            self._producer = producer
         return self._producer

@@ -25,6 +25,7 @@ from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 import consumers.header_names  # noqa: F401  so that whoever asks for a topic can read every message of it
+from consumers.connecting import leaving_nothing
 from ledger.settings import UnusableSettings
 from ledger.store import LARGEST_APPEND
 
@@ -175,12 +176,14 @@ def check(bootstrap: str, topics: Topics | None = None, before: Callable[[str], 
 @contextmanager
 def _administration(bootstrap: str) -> Iterator[Any]:
     try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=brokers(bootstrap),
-            bootstrap_timeout_ms=_PATIENCE_MS,
-            request_timeout_ms=_PATIENCE_MS,
-            reconnect_backoff_max_ms=1_000,
-        )
+        with leaving_nothing() as connections:
+            admin = KafkaAdminClient(
+                bootstrap_servers=brokers(bootstrap),
+                bootstrap_timeout_ms=_PATIENCE_MS,
+                request_timeout_ms=_PATIENCE_MS,
+                reconnect_backoff_max_ms=1_000,
+                kafka_client=connections,
+            )
     except KafkaError as error:
         raise UnusableSettings(
             f"no Kafka broker answers at {bootstrap}: start it, or correct LEDGER_KAFKA ({type(error).__name__})"
