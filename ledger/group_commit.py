@@ -15,7 +15,7 @@ from threading import Lock
 from time import perf_counter, sleep
 from typing import Protocol
 
-from ledger.store import Append, CatalogueMoved, StoreBusy, StoreUnavailable, microseconds
+from ledger.store import Append, Decide, StoreBusy, StoreUnavailable, microseconds, size_of
 
 _LARGEST_GROUP = 20_000
 _LARGEST_GROUP_BYTES = 16 * 1024 * 1024
@@ -25,20 +25,41 @@ _PAUSE_S = 0.00005
 
 
 class Pending:
-    """Appends of one caller, waiting for whoever writes."""
+    """Appends of one caller, waiting for whoever writes; with *decide* they are yet to be made, under the lock."""
 
-    __slots__ = ("appends", "catalogue_position", "done", "error", "leads", "now_us", "results", "size", "woken")
+    __slots__ = (
+        *("appends", "catalogue_position", "decide", "done", "error", "leads", "now_us", "results", "size", "woken"),
+    )
 
-    def __init__(self, appends: Sequence[Append], size: int, now_us: int, catalogue_position: int | None) -> None:
+    def __init__(
+        self,
+        appends: Sequence[Append],
+        size: int,
+        now_us: int,
+        catalogue_position: int | None,
+        decide: Decide | None = None,
+    ) -> None:
         self.appends = appends
+        self.decide = decide
         self.size = size
         self.now_us = now_us
         self.catalogue_position = catalogue_position
         self.results: list[tuple[int, ...] | None] = []
-        self.error: str | CatalogueMoved | None = None
+        self.error: str | Exception | None = None
         self.done = False
         self.leads = False
         self.woken = Lock()
+
+    def decided(self, head: int) -> bool:
+        """Make the appends that are decided at the *head* of the log; what goes wrong there is this caller's alone."""
+        if self.decide is not None:
+            try:
+                self.appends = (self.decide(head),)
+                size_of(self.appends)
+            except Exception as error:  # noqa: BLE001
+                self.appends, self.error = (), error
+                return False
+        return True
 
 
 class Writer(Protocol):
@@ -87,7 +108,14 @@ class GroupCommit:
         self, appends: Sequence[Append], size: int, now: datetime, catalogue_position: int | None
     ) -> list[tuple[int, ...] | None]:
         """Write *appends*, of *size* bytes, and return once they are durable; see `ledger.store.Store.append`."""
-        pending = Pending(appends, size, microseconds(now), catalogue_position)
+        return self._written(Pending(appends, size, microseconds(now), catalogue_position))
+
+    def append_at_head(self, decide: Decide, now: datetime, catalogue_position: int | None) -> tuple[int, ...] | None:
+        """Write what is decided at the head of the log; see `ledger.store.Store.append_at_head`."""
+        (placed,) = self._written(Pending((), 0, microseconds(now), catalogue_position, decide))
+        return placed
+
+    def _written(self, pending: Pending) -> list[tuple[int, ...] | None]:
         self._take_turn(pending)
         if pending.error is not None:
             raise StoreUnavailable(pending.error) if isinstance(pending.error, str) else pending.error
@@ -173,8 +201,12 @@ class GroupCommit:
         count = size = 0
         with self._lock:
             while self._waiting and count < _LARGEST_GROUP and size < _LARGEST_GROUP_BYTES:
+                if self._waiting[0].decide is not None and group:
+                    break
                 pending = self._waiting.popleft()
                 group.append(pending)
+                if pending.decide is not None:  # alone, so that who decides can read whatever stands before
+                    break
                 count += len(pending.appends)
                 size += pending.size
         self._usual = (self._usual + len(group)) // 2

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import ExecStatus
 
-from ledger.errors import Invalid
+from ledger.errors import HOLDS_NUL, NOT_UNICODE, Invalid
 from ledger.group_commit import Pending
 from ledger.postgres import PATIENCE_S, Lost, Session, connect, lost, sentence, translate
 from ledger.postgres_binary import ARRAY_OF, BOOL, BYTEA, INT4, INT8, TEXT, array, numbers
@@ -38,6 +38,8 @@ _MARKS = ", ".join(f"${number}" for number in range(1, len(_TYPES) + 1))
 _CALL = f"SELECT firsts, moved, head FROM ledger.append({_MARKS})".encode()  # noqa: S608
 _OIDS = [ARRAY_OF[of] for of in _TYPES]
 _BINARY = [1] * len(_TYPES)
+_LOCK = "SELECT pg_advisory_xact_lock(4991233000)"
+_HEAD = "SELECT position FROM ledger.facts ORDER BY position DESC LIMIT 1"
 _ANY_CATALOGUE = 2**62
 _SETTLE_S = 6.0
 _SETTLE_EVERY_S = 0.1
@@ -56,11 +58,11 @@ class PostgresWriter:
 
     def write(self, group: Sequence[Pending]) -> int:
         """See `ledger.group_commit.Writer.write`."""
-        parameters = _parameters(group)
+        parameters = [] if group[0].decide else _parameters(group)
         until = 0.0
         while True:
             try:
-                firsts, moved, head = self._call(parameters)
+                firsts, moved, head = self._call_at_head(group) if group[0].decide else self._call(parameters)
             except Lost:
                 # The first time it may have been written. From then on we look before we try again.
                 until = until or monotonic() + self._settle
@@ -74,6 +76,29 @@ class PostgresWriter:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+    def _call_at_head(self, group: Sequence[Pending]) -> tuple[list[int | None], list[int | None], int]:
+        """Decide under the lock that `ledger.append` takes, and call it: one transaction, in some round trips more."""
+        session = self._session or self._connect()
+        session.due = monotonic() + self._patience
+        try:
+            with session.connection.transaction():
+                session.connection.execute(_LOCK)
+                found = session.connection.execute(_HEAD).fetchone()
+                session.due = inf
+                (pending,) = group
+                if not pending.decided(found[0] if found else 0):
+                    return [], [None], 0
+                answer = self._call(_parameters(group))
+                session.due = monotonic() + self._patience
+        except psycopg.Error as error:
+            if lost(session, error):
+                self.close()
+                raise Lost(sentence(error)) from None
+            translate(error)
+            raise
+        session.due = inf
+        return answer
 
     def _call(self, parameters: list[bytes]) -> tuple[list[int | None], list[int | None], int]:
         session = self._session or self._connect()
@@ -252,6 +277,6 @@ def check_text(appends: Sequence[Append]) -> None:
             try:
                 together.encode()
             except UnicodeEncodeError:
-                raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
+                raise Invalid(NOT_UNICODE) from None
         if "\0" in together:
-            raise Invalid("Text must not hold the character NUL.")
+            raise Invalid(HOLDS_NUL)

@@ -33,7 +33,7 @@ from ledger.postgres_binary import INT8, TEXT, TEXTS, Query
 from ledger.postgres_signals import Listener
 from ledger.recorder import append_of, notification_of
 from ledger.signals import Signal, SignalledSubscription, signal_of
-from ledger.store import Append, CatalogueMoved, KeyedReceipt, Stored, StoreUnavailable, microseconds, size_of
+from ledger.store import Append, CatalogueMoved, Decide, KeyedReceipt, Stored, StoreUnavailable, microseconds, size_of
 
 _ROW = "SELECT position, originator_id, originator_version, topic, state, recorded_at FROM ledger.facts "
 _OF_STREAM = "WHERE originator_id = $1 AND originator_version > $2 "
@@ -162,6 +162,18 @@ class PostgresStore(PostgresApplicationRecorder):
             return []
         check_text(appends)
         return self._writer.append(appends, size, now, catalogue_position)
+
+    def append_at_head(
+        self, decide: Decide, *, now: datetime, catalogue_position: int | None = None
+    ) -> tuple[int, ...] | None:
+        self._sessions.check_open()
+
+        def checked(head: int) -> Append:
+            append = decide(head)
+            check_text([append])
+            return append
+
+        return self._writer.append_at_head(checked, now, catalogue_position)
 
     def read(self, stream: str, after_version: int = 0, until: int | None = None) -> list[Stored]:
         if until is None:

@@ -72,6 +72,8 @@ class _Plan:
         if pending.catalogue_position is not None and self._reference_head > pending.catalogue_position:
             pending.error = CatalogueMoved(self._reference_head)
             return
+        if not pending.decided(self.head):
+            return
         self._read_versions({append.stream for append in pending.appends})
         self._recorded_us = max(self._recorded_us, pending.now_us)
         left_out: set[str] = set()

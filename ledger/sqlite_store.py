@@ -26,7 +26,7 @@ from ledger.recorder import append_of, notification_of
 from ledger.signals import Signal, SignalledSubscription, signal_of
 from ledger.sqlite_append import VERSIONS, SQLiteWriter
 from ledger.sqlite_file import Readers, available, connect, writing
-from ledger.store import Append, KeyedReceipt, Stored, StoreUnavailable, microseconds, size_of
+from ledger.store import Append, Decide, KeyedReceipt, Stored, StoreUnavailable, microseconds, size_of
 from ledger.transparency import tables
 
 _APPLICATION_ID = 0x4C454447  # "LEDG"
@@ -122,6 +122,12 @@ class SQLiteStore(SQLiteApplicationRecorder):
         size = size_of(appends)
         self._readers.check_open()
         return self._write().append(appends, size, now, catalogue_position)
+
+    def append_at_head(
+        self, decide: Decide, *, now: datetime, catalogue_position: int | None = None
+    ) -> tuple[int, ...] | None:
+        self._readers.check_open()
+        return self._write().append_at_head(decide, now, catalogue_position)
 
     def read(self, stream: str, after_version: int = 0, until: int | None = None) -> list[Stored]:
         query = (

@@ -9,7 +9,7 @@ Decisions rest on them, so an append can be made to depend on there being none n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -84,6 +84,10 @@ class Append(NamedTuple):
     receipt: KeyedReceipt | None = None
 
 
+Decide = Callable[[int], Append]
+"""What makes an append of the position of the last fact."""
+
+
 class Store(Protocol):
     """The durable log. All methods may be called from any thread."""
 
@@ -98,6 +102,16 @@ class Store(Protocol):
         An append without facts only keeps its receipt.
         `recorded_at` is the later of *now* and the newest fact's, set under the lock that orders the log.
         Raises CatalogueMoved where a reference fact stands after *catalogue_position*.
+        """
+
+    def append_at_head(
+        self, decide: Decide, *, now: datetime, catalogue_position: int | None = None
+    ) -> tuple[int, ...] | None:
+        """
+        Write what *decide* makes of the log's head, as `append` would: under the lock, so that nothing comes between.
+
+        All others who append wait meanwhile, so it is to be quick; it may read, and may be asked more than once.
+        What it raises is raised here, and nothing is written.
         """
 
     def read(self, stream: str, after_version: int = 0, until: int | None = None) -> list[Stored]:

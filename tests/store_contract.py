@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from time import monotonic
@@ -32,6 +33,12 @@ def keyed(key: str, stream: str = LEE, request: bytes = b"request") -> KeyedRece
     return KeyedReceipt("per_ana", key, request, stream)
 
 
+def told(store: Store, version: int, head: int) -> Append:
+    """Return what says where the head of the log was; whoever decides there reads the same from the store."""
+    assert head == store.head()
+    return Append(MIG, version, facts(str(head)))
+
+
 class StoreContract(ABC):
     """Inherited by the tests of each store."""
 
@@ -44,6 +51,55 @@ class StoreContract(ABC):
         store = self.open(tmp_path)
         yield store
         store.close()
+
+    # Deciding at the head
+
+    def test_what_is_decided_at_the_head_follows_it_at_once(self, store: Store) -> None:
+        """Others append from many threads meanwhile; what is decided has seen them all."""
+
+        def write(name: str) -> None:
+            for version in range(20):
+                store.append([Append(f"learner-{name}", version, facts(name))], now=START)
+
+        def decide_often(_: int) -> None:
+            for _ in range(10):
+                placed = None
+                while placed is None:
+                    placed = store.append_at_head(partial(told, store, store.versions([MIG])[MIG]), now=START)
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(write, "abcdef"))
+            assert 120 == store.head()
+            deciding = [threads.submit(decide_often, n) for n in range(2)]
+            list(threads.map(write, "uvwxyz"))
+            for one in deciding:
+                one.result()
+
+        log = store.read_log(0, 1000)
+        assert list(range(1, 261)) == [one.position for one in log]
+        assert [one.position - 1 for one in log if one.stream == MIG] == [int(one.body) for one in store.read(MIG)]
+        assert 20 == len(store.read(MIG)) == len(store.read_reference())
+
+    def test_what_is_decided_at_the_head_is_left_out_as_any_append_is(self, store: Store) -> None:
+        store.append([Append(MIG, 0, facts("a"))], now=START)
+
+        assert None is store.append_at_head(lambda _: Append(MIG, 0, facts("b")), now=START)
+        assert () == store.append_at_head(lambda _: Append(MIG, 1, ()), now=START)
+        with pytest.raises(CatalogueMoved):
+            store.append_at_head(lambda _: Append(LEE, 0, facts("c")), now=START, catalogue_position=0)
+        assert (2,) == store.append_at_head(lambda _: Append(MIG, 1, facts("d"), keyed("k", MIG)), now=START)
+        assert None is store.append_at_head(lambda _: Append(LEE, 0, facts("e"), keyed("k")), now=START)
+        assert 2 == store.head()
+
+    def test_what_goes_wrong_in_a_decision_is_told_to_who_decided_and_writes_nothing(self, store: Store) -> None:
+        def fail(_: int) -> Append:
+            raise LookupError("as it happens")
+
+        with pytest.raises(LookupError, match="as it happens"):
+            store.append_at_head(fail, now=START)
+        with pytest.raises(TooLarge):
+            store.append_at_head(lambda _: Append(LEE, 0, facts("a" * (LARGEST_APPEND + 1))), now=START)
+        assert [(1,)] == store.append([Append(LEE, 0, facts("a"))], now=START)
 
     # Appending and reading
 

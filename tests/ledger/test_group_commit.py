@@ -221,5 +221,5 @@ def _pending(asked: Asked, number: int, reference_head: int, nth: int) -> Pendin
     return Pending(appends, 1, microseconds(START) + asked.second, catalogue)
 
 
-def _said(error: str | CatalogueMoved | None) -> object:
+def _said(error: str | Exception | None) -> object:
     return error.args if isinstance(error, CatalogueMoved) else error

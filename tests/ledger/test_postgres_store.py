@@ -261,6 +261,25 @@ def test_bytes_of_any_kind_are_kept_as_they_are(store: PostgresStore) -> None:
     assert [("learner-Åsa", body)] == [(stored.stream, stored.body) for stored in store.read("learner-Åsa")]
 
 
+def test_where_the_connection_is_lost_at_the_head_it_is_decided_again_and_written_once(
+    store: PostgresStore, database: PostgresUrls
+) -> None:
+    heads = []
+
+    def decide(head: int) -> Append:
+        heads.append(head)
+        if len(heads) == 1:
+            with psycopg.connect(database.log, autocommit=True) as owner:
+                owner.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE state = 'idle in transaction' AND datname = current_database()"
+                )
+        return Append(LEE, 0, facts("a"))
+
+    assert (1,) == store.append_at_head(decide, now=START)
+    assert ([0, 0], 1) == (heads, len(store.read(LEE)))
+
+
 # History stays
 
 
@@ -302,6 +321,7 @@ def test_an_application_appends_and_reads_but_cannot_touch_what_stands(
         with closing(PostgresStore.open(url)) as store, psycopg.connect(url, autocommit=True) as session:
             assert [(1,)] == store.append([Append(MIG, 0, facts("a"), keyed("k", MIG))], now=START)
             assert (1, 1) == (store.head(), len(store.read_reference()))
+            assert (2,) == store.append_at_head(lambda head: Append(LEE, 0, facts(f"{head}")), now=START)
             assert store.receipt("per_ana", "k") is not None
             for statement in (
                 "INSERT INTO ledger.facts VALUES (9, 'learner-lee', 1, 'h', 'x', 0)",
