@@ -250,7 +250,7 @@ class Ledger:
         try:
             body = _canonical((type(command).__qualname__, command))
         except UnicodeEncodeError:
-            raise errors.Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
+            raise errors.Invalid(errors.NOT_UNICODE) from None
         return KeyedReceipt(actor.id, key, self.keys.fingerprint(body), stream)
 
     def _repeated(self, request: KeyedReceipt) -> Receipt | None:

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 import ledger.events  # noqa: F401  declares every fact
-from ledger.errors import Invalid
+from ledger.errors import HOLDS_NUL, Invalid
 from ledger.event import Actor, Event, Recorded, class_of, name_of, private_fields
 from ledger.private import Private
 from ledger.store import NewFact, Stored, instant
@@ -115,7 +115,7 @@ class Codec:
                 msg = f"{name}: {field} has no time zone"
                 raise Unwritable(msg)
         if b"\\u0000" in canonical and _NUL.search(canonical):
-            raise Unwritable("Text must not contain the NUL character, which not every database can keep.")
+            raise Unwritable(HOLDS_NUL)
         return NewFact(name, canonical), again.fact
 
     def decode(self, stored: Stored) -> Recorded:

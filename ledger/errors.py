@@ -7,6 +7,10 @@ Nothing is recorded by a refused command.
 
 from __future__ import annotations
 
+# What no engine, or not every one, can keep is refused in the same words wherever it is found.
+NOT_UNICODE = "Text must be valid Unicode, without halves of surrogate pairs."
+HOLDS_NUL = "Text must not contain the NUL character, which not every database can keep."
+
 
 class Refused(Exception):
     """A command broke a rule of the programme; nothing was recorded."""

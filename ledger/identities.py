@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 
 from ledger import ids
 from ledger.database import Database, marks
-from ledger.errors import Invalid
+from ledger.errors import HOLDS_NUL, Invalid
 from ledger.sqlite_file import SQLiteDatabase
 from ledger.store import StoreUnavailable, microseconds
 
@@ -191,7 +191,7 @@ class Identities:
 def written(ref: str) -> str:
     """Return *ref* as it is kept: letters composed, no blanks around it; else one person would be two."""
     if "\0" in ref:
-        raise Invalid("Text must not contain the NUL character, which not every database can keep.")
+        raise Invalid(HOLDS_NUL)
     return unicodedata.normalize("NFC", ref.strip() or ref)
 
 

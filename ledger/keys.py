@@ -34,7 +34,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.database import Database, marks
 from ledger.decider import Command
-from ledger.errors import Erased, Invalid
+from ledger.errors import NOT_UNICODE, Erased, Invalid
 from ledger.event import Event, private_fields
 from ledger.private import Private
 from ledger.sqlite_file import SQLiteDatabase
@@ -117,7 +117,7 @@ class LearnerKeys:
         try:
             return cipher.sealed(aad.encode(), text.encode())
         except UnicodeEncodeError:
-            raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
+            raise Invalid(NOT_UNICODE) from None
 
     def reveal(self, learner_id: str, aad: str, sealed: bytes) -> str | None:
         """Return the text, None when the key is destroyed; ValueError when it was altered or sealed elsewhere."""

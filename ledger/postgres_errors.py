@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from ledger.errors import Invalid
+from ledger.errors import HOLDS_NUL, NOT_UNICODE, Invalid
 from ledger.store import StoreUnavailable
 
 MIGRATE_FIRST = "the database holds no ledger of this version; run `ledger migrate`"
@@ -42,11 +42,11 @@ def why_not_connected(url: str, error: BaseException) -> str:
 def translate(error: BaseException) -> None:
     """Raise what the rest of the ledger knows in the place of an error of the driver's; return for any other."""
     if isinstance(error, UnicodeEncodeError):
-        raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
+        raise Invalid(NOT_UNICODE) from None
     if isinstance(error, psycopg.errors.CharacterNotInRepertoire) or (
         isinstance(error, psycopg.DataError) and "NUL" in str(error)
     ):
-        raise Invalid("Text must not hold the character NUL.") from None
+        raise Invalid(HOLDS_NUL) from None
     if isinstance(error, _NOT_MIGRATED):
         raise StoreUnavailable(MIGRATE_FIRST) from error
     if isinstance(error, psycopg.errors.InsufficientPrivilege):

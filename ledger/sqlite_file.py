@@ -17,7 +17,7 @@ from threading import RLock
 from time import monotonic, sleep
 from typing import Any
 
-from ledger.errors import Invalid
+from ledger.errors import NOT_UNICODE, Invalid
 from ledger.store import StoreUnavailable
 
 _LOCK_TIMEOUT_S = 10.0
@@ -86,7 +86,7 @@ class available:  # noqa: N801 -- read as a word: `with available():`
             msg = f"the store cannot be used: {error}"
             raise StoreUnavailable(msg) from error
         if isinstance(error, UnicodeEncodeError):
-            raise Invalid("Text must be valid Unicode, without halves of surrogate pairs.") from None
+            raise Invalid(NOT_UNICODE) from None
 
 
 class Readers:
