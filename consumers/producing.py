@@ -26,7 +26,9 @@ _CONNECT_MS = 5_000
 _ANSWER_MS = 10_000
 _BATCH_BYTES = 256 * 1024
 _LINGER_MS = 5
-_TRANSACTION_S = 4.0
+_TRANSACTION_MS = 600_000  # after which brokers end it, who take up to 15 minutes; whoever connects next does at once
+_STANDS_STILL_S = 4.0
+_LONGEST_STANDS_STILL_S = 16.0
 
 
 class NotSent(Exception):
@@ -50,7 +52,9 @@ class Sending:
         self._producer: Any = None
         self._under_way: deque[tuple[int, list[Any]]] = deque()
         self._commit: Any = None
-        self._begun = 0.0
+        self._done = 0
+        self._moved_at = 0.0
+        self._patience = _STANDS_STILL_S
 
     @property
     def under_way(self) -> int:
@@ -72,7 +76,6 @@ class Sending:
             producer = self._open()
             if self.alone:
                 producer.begin_transaction()
-                self._begun = monotonic()
             send = producer.send
             stop = producer._sender.force_close  # noqa: SLF001
             for topic, key, value, headers, timestamp_ms in messages:
@@ -80,6 +83,7 @@ class Sending:
                 # Called by the thread that sends, before it sends anything more.
                 future.add_errback(lambda _: stop())
                 futures.append(future)
+            self._done, self._moved_at = 0, monotonic()
         except KafkaError as error:
             self.abandon()
             raise NotSent(f"Kafka takes no messages: {type(error).__name__}: {error}") from error
@@ -92,8 +96,10 @@ class Sending:
         Raises NotSent where one never will be; then nothing that has not arrived yet may be counted on.
         """
         deadline = monotonic() + seconds
-        if self.alone and self._under_way and monotonic() - self._begun > _TRANSACTION_S:
+        if self.alone and self._stands_still():
             # After a broker died a transaction may neither end nor fail; connecting anew puts an end to it.
+            # Where the network is but slow, the next is given longer.
+            self._patience = min(2 * self._patience, _LONGEST_STANDS_STILL_S)
             self.abandon()
             raise NotSent("Kafka neither takes nor refuses a transaction; it is begun again")
         while len(self._under_way) > leave:
@@ -117,7 +123,17 @@ class Sending:
                 ) from error
             self._under_way.popleft()
             self.arrived = mark
+            self._patience = _STANDS_STILL_S
         return True
+
+    def _stands_still(self) -> bool:
+        """Whether nothing more of the transaction under way has arrived for too long."""
+        if not self._under_way:
+            return False
+        done = sum(future.is_done for _, futures in self._under_way for future in futures) + (self._commit is not None)
+        if done > self._done:
+            self._done, self._moved_at = done, monotonic()
+        return monotonic() - self._moved_at > self._patience
 
     def _committed(self, seconds: float) -> bool:
         """Commit the transaction; kafka-python's own call would wait for as long as the brokers are away."""
@@ -159,6 +175,7 @@ class Sending:
                     allow_auto_create_topics=False,
                     metrics_enabled=False,
                     transactional_id=self._client_id if self.alone else None,
+                    transaction_timeout_ms=_TRANSACTION_MS,
                     kafka_client=connections,
                 )
             if self.alone:

@@ -13,6 +13,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
 from consumers import group, group_lag, producing, topics
+from consumers.cloud_events import Outgoing
 from consumers.group import Member
 from consumers.producing import NotSent, Sending
 from consumers.topics import Topics, check
@@ -87,3 +88,114 @@ def test_a_transaction_that_cannot_begin_leaves_no_thread_behind(
             sending.hand_over([], 1)
 
     until(lambda: _held() <= before, 5)
+
+
+class Slow:
+    """A producer on a network that takes *seconds* for each message, by a clock that only waiting moves on."""
+
+    def __init__(self, seconds: float, commit_seconds: float = 0) -> None:
+        self.now = 0.0
+        self.begun = 0
+        self.settings: dict[str, Any] = {}
+        self.seconds = seconds
+        self.commit_seconds = commit_seconds
+        self._sender = self._transaction_manager = self
+        self._last = 0.0
+
+    def init_transactions(self) -> None:
+        pass
+
+    force_close = wakeup = init_transactions
+
+    def begin_transaction(self) -> None:
+        self.begun += 1
+        self._last = self.now
+
+    def send(self, *_: Any, **__: Any) -> Arriving:
+        self._last += self.seconds
+        return Arriving(self, self._last)
+
+    def begin_commit(self) -> Arriving:
+        return Arriving(self, self.now + self.commit_seconds)
+
+    def flush(self, seconds: float) -> None:
+        self.now += seconds
+
+    def close(self, timeout: float) -> None:
+        pass
+
+
+class Arriving:
+    """A message, or the end of a transaction, that arrives at an instant."""
+
+    exception = None
+
+    def __init__(self, slow: Slow, at: float) -> None:
+        self._slow = slow
+        self._at = at
+
+    @property
+    def is_done(self) -> bool:
+        return self._slow.now >= self._at
+
+    def add_errback(self, _: object) -> None:
+        pass
+
+    def get(self, seconds: float) -> None:
+        self._slow.now += min(seconds, max(0.0, self._at - self._slow.now))
+        if not self.is_done:
+            raise KafkaTimeoutError
+
+    def wait(self, timeout_ms: int) -> bool:
+        self._slow.now += timeout_ms / 1000
+        return self.is_done
+
+
+def _send_over(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> Sending:
+    monkeypatch.setattr(producing, "KafkaProducer", lambda **settings: slow.settings.update(settings) or slow)
+    monkeypatch.setattr(producing, "monotonic", lambda: slow.now)
+    return Sending(NOWHERE, "tests", alone=True)
+
+
+def _arrives(sending: Sending, messages: int = 10) -> bool:
+    """Hand over some messages, and wait as a relay does; whether they arrived before they were given up."""
+    sending.hand_over([Outgoing("t", b"k", b"v", [], 0)] * messages, 1)
+    try:
+        while not sending.wait(0.25):
+            pass
+    except NotSent:
+        return False
+    return True
+
+
+def test_a_transaction_that_gets_on_is_let_go_on_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(seconds=3.0)
+
+    assert _arrives(_send_over(slow, monkeypatch), messages=100)
+    assert 1 == slow.begun
+    assert 300 <= slow.now < slow.settings["transaction_timeout_ms"] / 1000
+
+
+def test_a_transaction_that_stands_still_is_begun_again_and_given_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(seconds=10.0)
+    sending = _send_over(slow, monkeypatch)
+
+    assert [False, False, True] == [_arrives(sending) for _ in range(3)]
+    assert not _arrives(sending), "what arrived takes nothing for granted of the next"
+
+
+@pytest.mark.parametrize("standing", [{"seconds": 60.0}, {"seconds": 0.0, "commit_seconds": 60.0}])
+def test_a_transaction_that_neither_ends_nor_fails_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, standing: dict[str, float]
+) -> None:
+    slow = Slow(**standing)
+    sending = _send_over(slow, monkeypatch)
+
+    assert not _arrives(sending)
+    assert 4 < slow.now < 5
+    assert not any(_arrives(sending) for _ in range(4)), "never is it waited for without end"
+    assert slow.now < 70
+
+
+def test_a_transaction_that_is_committed_late_is_let_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _arrives(_send_over(Slow(seconds=0.35, commit_seconds=3.0), monkeypatch))
