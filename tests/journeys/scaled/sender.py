@@ -6,6 +6,7 @@ there, poison, facts that never were.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from random import Random
 from threading import Event, Thread
@@ -19,7 +20,7 @@ from tests.consumers.sending import TOPIC, Sent, message
 from tests.journeys.scaled.campus import LMS, MICROS
 
 Place = tuple[str, int, int]
-_ANSWER_SECONDS = 60.0
+_ANSWER_SECONDS = 20.0
 
 
 class Sender:
@@ -32,7 +33,8 @@ class Sender:
         self._pace = pace
         self._doubling = doubling
         self._chance = Random(run)
-        self._producer = open_producer(bootstrap)
+        self._open = lambda: open_producer(bootstrap)
+        self._producer = self._open()
         self._ended = Event()
         self._thread = Thread(target=self._work, name="lms", daemon=True)
 
@@ -44,7 +46,7 @@ class Sender:
 
     def join(self) -> None:
         self._thread.join()
-        self._producer.close(timeout=5)
+        _give_up(self._producer)
 
     def _work(self) -> None:
         for ref, micro, sent in self._wishes():
@@ -77,6 +79,11 @@ class Sender:
             except KafkaError:
                 if self._ended.wait(0.5):
                     return
+                with suppress(KafkaError):
+                    # What one producer neither sent nor failed to send, in as long, it may never.
+                    producer = self._open()
+                    _give_up(self._producer)
+                    self._producer = producer
             else:
                 return
 
@@ -86,6 +93,12 @@ def open_producer(bootstrap: str) -> Any:
     return KafkaProducer(
         bootstrap_servers=bootstrap, acks="all", max_block_ms=5_000, request_timeout_ms=5_000, metrics_enabled=False
     )
+
+
+def _give_up(producer: Any) -> None:
+    """Close a producer that nothing is expected of any more."""
+    with suppress(KafkaError):
+        producer.close(timeout=5)
 
 
 def copied(producer: Any, messages: list[Any], *, elsewhere: bool = False) -> list[Place]:
