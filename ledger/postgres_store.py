@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from eventsourcing.persistence import (
     ApplicationRecorder,
-    IntegrityError,
     Notification,
     StoredEvent,
     Subscription,
@@ -31,7 +30,7 @@ from ledger.postgres import MIGRATE_FIRST, PATIENCE_S, Sessions
 from ledger.postgres_append import PostgresWriter, check_text
 from ledger.postgres_binary import INT8, TEXT, TEXTS, Query
 from ledger.postgres_signals import Listener
-from ledger.recorder import append_of, notification_of
+from ledger.recorder import insert, notification_of
 from ledger.signals import Signal, SignalledSubscription, signal_of
 from ledger.store import Append, CatalogueMoved, Decide, KeyedReceipt, Stored, StoreUnavailable, microseconds, size_of
 
@@ -224,15 +223,7 @@ class PostgresStore(PostgresApplicationRecorder):
         return SignalledSubscription(self, self, gt, topics)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
-        """Write the library's kind of events, all of one stream; IntegrityError where it has moved."""
-        if not stored_events:
-            return []
-        new = append_of(stored_events)
-        (positions,) = self.append([new], now=datetime.now(UTC))
-        if positions is None:
-            msg = f"{new.stream} is not at version {new.after_version}"
-            raise IntegrityError(msg)
-        return positions
+        return insert(self, stored_events)
 
     def select_notifications(
         self,

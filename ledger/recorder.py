@@ -1,21 +1,29 @@
-"""The library's kind of events and notifications, as appends and facts of ours."""
+"""The library's kind of events and notifications, written and read as facts of ours."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 
-from ledger.store import Append, NewFact, Stored
+from ledger.store import Append, NewFact, Store, Stored
 
 
-def append_of(events: Sequence[StoredEvent]) -> Append:
-    """Return *events*, of which there are some, as one append; IntegrityError where they are not of one stream."""
+def insert(store: Store, events: Sequence[StoredEvent]) -> Sequence[int]:
+    """Write *events*, all of one stream; IntegrityError where they are not, or where it has moved."""
+    if not events:
+        return []
     stream, after_version = str(events[0].originator_id), events[0].originator_version - 1
     for version, event in enumerate(events, after_version + 1):
         if (str(event.originator_id), event.originator_version) != (stream, version):
             raise IntegrityError("one append is about one stream, version by version")
-    return Append(stream, after_version, tuple(NewFact(event.topic, event.state) for event in events))
+    new = Append(stream, after_version, tuple(NewFact(event.topic, event.state) for event in events))
+    (positions,) = store.append([new], now=datetime.now(UTC))
+    if positions is None:
+        msg = f"{stream} is not at version {after_version}"
+        raise IntegrityError(msg)
+    return positions
 
 
 def notification_of(stored: Stored) -> Notification:

@@ -11,18 +11,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import msgspec
-from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Notification, StoredEvent, Subscription
+from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent, Subscription
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore, SQLiteFactory
 
 from ledger.group_commit import GroupCommit
-from ledger.recorder import append_of, notification_of
+from ledger.recorder import insert, notification_of
 from ledger.signals import Signal, SignalledSubscription, signal_of
 from ledger.sqlite_append import VERSIONS, SQLiteWriter
 from ledger.sqlite_file import Readers, available, connect, writing
@@ -190,15 +190,7 @@ class SQLiteStore(SQLiteApplicationRecorder):
         return SignalledSubscription(self, self, gt, topics)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
-        """Write the library's kind of events, all of one stream; IntegrityError where it has moved."""
-        if not stored_events:
-            return []
-        new = append_of(stored_events)
-        (positions,) = self.append([new], now=datetime.now(UTC))
-        if positions is None:
-            msg = f"{new.stream} is not at version {new.after_version}"
-            raise IntegrityError(msg)
-        return positions
+        return insert(self, stored_events)
 
     def select_notifications(
         self,

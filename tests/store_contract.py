@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.connection
+import subprocess
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,21 +16,36 @@ from threading import Timer
 from time import monotonic
 
 import pytest
+from eventsourcing.persistence import IntegrityError, StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import TooLarge
+from ledger.postgres_store import PostgresStore
+from ledger.sqlite_store import SQLiteStore
 from ledger.store import LARGEST_APPEND, Append, CatalogueMoved, KeyedReceipt, NewFact, Store, StoreUnavailable
 from tests.examples import START
 
 # The fixture only makes directories, and the same test is each store's own.
 _SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
+LogStore = SQLiteStore | PostgresStore
 LEE, KIM, MIG = "learner-lee", "learner-kim", "achievement-mig"
 
 
 def facts(*bodies: str) -> tuple[NewFact, ...]:
     """Return facts that differ in their bytes alone; what they mean is not the store's concern."""
     return tuple(NewFact("happened.v1", body.encode()) for body in bodies)
+
+
+def in_another_process(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Run *code* in a Python of its own, beside this one."""
+    preamble = (
+        "import sys\nfrom ledger.postgres_store import PostgresStore\nfrom ledger.sqlite_store import SQLiteStore\n"
+        "from ledger.store import *\nfrom tests.examples import START\nfrom tests.store_contract import *\n"
+    )
+    command = [sys.executable, "-c", preamble + code, *map(str, arguments)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe, cwd=Path(__file__).parents[1])
 
 
 def keyed(key: str, stream: str = LEE, request: bytes = b"request") -> KeyedReceipt:
@@ -39,15 +58,25 @@ def told(store: Store, version: int, head: int) -> Append:
     return Append(MIG, version, facts(str(head)))
 
 
+def _use(store: LogStore, answer: multiprocessing.connection.Connection) -> None:
+    said = []
+    for attempt in (store.head, lambda: store.append([Append(LEE, 0, facts("a"))], now=START)):
+        try:
+            attempt()
+        except StoreUnavailable as error:
+            said.append(str(error))
+    answer.send(said)
+
+
 class StoreContract(ABC):
     """Inherited by the tests of each store."""
 
     @abstractmethod
-    def open(self, directory: Path) -> Store:
+    def open(self, directory: Path) -> LogStore:
         """Open the one store that is kept in *directory*, made where there is none."""
 
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
+    def store(self, tmp_path: Path) -> Iterator[LogStore]:
         store = self.open(tmp_path)
         yield store
         store.close()
@@ -295,6 +324,57 @@ class StoreContract(ABC):
 
         assert not store.wait(0, 0.05)
         assert 0.3 > monotonic() - start > 0.04
+
+    # The library's own calls
+
+    def test_the_librarys_own_calls_work_on_it(self, store: LogStore) -> None:
+        events = [StoredEvent(LEE, version, "made.v1", b"a") for version in (1, 2)]
+
+        assert (1, 2) == store.insert_events(events)
+        assert events == list(store.select_events(LEE))
+        assert [(1, 1), (2, 2)] == [(n.id, n.originator_version) for n in store.select_notifications(None, 10)]
+        assert [2] == [n.id for n in store.select_notifications(1, 10, inclusive_of_start=False, topics=["made.v1"])]
+        assert 2 == store.max_notification_id()
+
+    def test_a_conflict_is_the_librarys_integrity_error(self, store: LogStore) -> None:
+        store.insert_events([StoredEvent(LEE, 1, "happened.v1", b"a")])
+
+        with pytest.raises(IntegrityError):
+            store.insert_events([StoredEvent(LEE, 1, "happened.v1", b"b")])
+        with pytest.raises(IntegrityError):
+            store.insert_events([StoredEvent(LEE, 2, "happened.v1", b"b"), StoredEvent(KIM, 1, "happened.v1", b"b")])
+        assert 1 == store.head()
+
+    def test_a_subscription_yields_what_stands_and_what_comes(self, store: LogStore) -> None:
+        store.append([Append(LEE, 0, facts("a", "b"))], now=START)
+
+        with store.subscribe(gt=1) as subscription:
+            assert 2 == next(subscription).id
+            writer = Timer(0.05, store.append, [[Append(LEE, 2, facts("c"))]], {"now": START})
+            writer.start()
+            assert 3 == next(subscription).id
+            writer.join()
+
+    def test_a_subscription_to_some_names_passes_over_the_others(self, store: LogStore) -> None:
+        with store.subscribe(topics=["asked.v1"]) as subscription:
+            store.insert_events([StoredEvent(LEE, 1, "other.v1", b"")])
+            store.insert_events([StoredEvent(LEE, 2, "asked.v1", b"")])
+            assert 2 == next(subscription).id
+
+    # Forks, after which two processes would use one connection
+
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    def test_a_store_opened_before_a_fork_is_refused_in_the_child_rather_than_hanging(self, store: LogStore) -> None:
+        store.append([Append(KIM, 0, facts("a"))], now=START)
+        here, there = multiprocessing.Pipe()
+        child = multiprocessing.get_context("fork").Process(target=_use, args=(store, there))
+        child.start()
+
+        assert here.poll(10)
+        assert ["forked" in said for said in here.recv()] == [True, True]
+        child.join(10)
+        assert 0 == child.exitcode
+        assert 1 == store.head()
 
     # Closing
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,16 +10,15 @@ from time import monotonic, sleep
 
 import psycopg
 import pytest
-from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from ledger.errors import Invalid
 from ledger.migrations import ROLE
 from ledger.postgres_store import PostgresStore
 from ledger.settings import PostgresUrls, Settings, UnusableSettings
-from ledger.store import Append, NewFact, Store, StoreUnavailable
+from ledger.store import Append, NewFact, StoreUnavailable
 from tests.examples import START
 from tests.servers.postgres import PostgresServer
-from tests.store_contract import KIM, LEE, MIG, StoreContract, facts, keyed
+from tests.store_contract import LEE, MIG, StoreContract, facts, in_another_process, keyed
 
 
 class TestPostgresStore(StoreContract):
@@ -34,7 +30,7 @@ class TestPostgresStore(StoreContract):
         for urls in self._databases.values():
             postgres.drop(urls)
 
-    def open(self, directory: Path) -> Store:
+    def open(self, directory: Path) -> PostgresStore:
         if directory not in self._databases:
             self._databases[directory] = self._postgres.new_database()
         return PostgresStore.open(self._databases[directory].log)
@@ -45,49 +41,6 @@ def store(database: PostgresUrls) -> Iterator[PostgresStore]:
     store = PostgresStore.open(database.log)
     yield store
     store.close()
-
-
-def in_another_process(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Run *code* in a Python of its own, beside this one."""
-    preamble = (
-        "import sys\nfrom ledger.postgres_store import PostgresStore\nfrom ledger.store import *\n"
-        "from tests.examples import START\nfrom tests.store_contract import *\n"
-    )
-    command = [sys.executable, "-c", preamble + code, *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe, cwd=Path(__file__).parents[2])
-
-
-# The library's recorder, really used
-
-
-def test_the_librarys_own_calls_work_on_it(store: PostgresStore) -> None:
-    events = [StoredEvent(LEE, version, "happened.v1", b"a") for version in (1, 2)]
-
-    assert (1, 2) == store.insert_events(events)
-    assert events == list(store.select_events(LEE))
-    assert [(1, 1), (2, 2)] == [(n.id, n.originator_version) for n in store.select_notifications(None, 10)]
-    assert [2] == [n.id for n in store.select_notifications(1, 10, inclusive_of_start=False, topics=["happened.v1"])]
-    assert 2 == store.max_notification_id()
-
-
-def test_a_conflict_is_the_librarys_integrity_error(store: PostgresStore) -> None:
-    store.insert_events([StoredEvent(LEE, 1, "happened.v1", b"a")])
-
-    with pytest.raises(IntegrityError):
-        store.insert_events([StoredEvent(LEE, 1, "happened.v1", b"b")])
-    assert 1 == store.head()
-
-
-def test_a_subscription_yields_what_stands_and_what_comes(store: PostgresStore) -> None:
-    store.append([Append(LEE, 0, facts("a", "b"))], now=START)
-
-    with store.subscribe(gt=1) as subscription:
-        assert 2 == next(subscription).id
-        writer = Timer(0.05, store.append, [[Append(LEE, 2, facts("c"))]], {"now": START})
-        writer.start()
-        assert 3 == next(subscription).id
-        writer.join()
 
 
 def test_who_waits_hears_of_a_commit_of_another_process_well_before_the_next_look(
@@ -149,33 +102,6 @@ def test_a_reader_that_follows_many_writing_processes_misses_and_reorders_nothin
     assert list(range(1, 481)) == [position for position, _, _ in seen]
     for stream in {stream for _, stream, _ in seen}:
         assert list(range(1, 31)) == [version for _, of, version in seen if of == stream]
-
-
-# Defect: what was opened before a fork hangs in the child
-
-
-def _use(store: PostgresStore, answer: multiprocessing.connection.Connection) -> None:
-    said = []
-    for attempt in (store.head, lambda: store.append([Append(LEE, 0, facts("a"))], now=START)):
-        try:
-            attempt()
-        except StoreUnavailable as error:
-            said.append(str(error))
-    answer.send(said)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_store_opened_before_a_fork_is_refused_in_the_child_rather_than_hanging(store: PostgresStore) -> None:
-    store.append([Append(KIM, 0, facts("a"))], now=START)
-    here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=_use, args=(store, there))
-    child.start()
-
-    assert here.poll(10)
-    assert ["forked" in said for said in here.recv()] == [True, True]
-    child.join(10)
-    assert 0 == child.exitcode
-    assert 1 == store.head()
 
 
 # Defect: large appends over a unix socket hang in the driver's pipeline

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread, Timer
+from threading import Event, Thread
 from time import monotonic, sleep
 
 import pytest
-from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from ledger.group_commit import GroupCommit
 from ledger.sqlite_append import SQLiteWriter
 from ledger.sqlite_file import connect
 from ledger.sqlite_store import Factory, SQLiteStore, holds_ledger
-from ledger.store import Append, Store, StoreUnavailable
+from ledger.store import Append, StoreUnavailable
 from tests.examples import START
-from tests.store_contract import KIM, LEE, MIG, StoreContract, facts
+from tests.store_contract import KIM, LEE, MIG, StoreContract, facts, in_another_process
 
 
 class TestSQLiteStore(StoreContract):
-    def open(self, directory: Path) -> Store:
+    def open(self, directory: Path) -> SQLiteStore:
         return SQLiteStore.open(directory / "ledger.db", create=True)
 
 
@@ -57,38 +53,7 @@ def held(writer: GroupCommit) -> Iterator[None]:
         writer._wake_next()
 
 
-def in_another_process(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Run *code* in a Python of its own, beside this one."""
-    preamble = (
-        "import sys\nfrom ledger.sqlite_store import SQLiteStore\nfrom ledger.store import *\n"
-        "from tests.examples import START\nfrom tests.store_contract import *\n"
-    )
-    command = [sys.executable, "-c", preamble + code, *map(str, arguments)]
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root)
-
-
-# The library's recorder, really used
-
-
-def test_the_librarys_own_calls_work_on_it(store: SQLiteStore) -> None:
-    events = [StoredEvent(LEE, version, "happened.v1", b"a") for version in (1, 2)]
-
-    assert (1, 2) == store.insert_events(events)
-    assert events == list(store.select_events(LEE))
-    assert [(1, 1), (2, 2)] == [(n.id, n.originator_version) for n in store.select_notifications(None, 10)]
-    assert [2] == [n.id for n in store.select_notifications(1, 10, inclusive_of_start=False, topics=["happened.v1"])]
-    assert 2 == store.max_notification_id()
-
-
-def test_a_conflict_is_the_librarys_integrity_error(store: SQLiteStore) -> None:
-    store.insert_events([StoredEvent(LEE, 1, "happened.v1", b"a")])
-
-    with pytest.raises(IntegrityError):
-        store.insert_events([StoredEvent(LEE, 1, "happened.v1", b"b")])
-    with pytest.raises(IntegrityError):
-        store.insert_events([StoredEvent(LEE, 2, "happened.v1", b"b"), StoredEvent(KIM, 1, "happened.v1", b"b")])
-    assert 1 == store.head()
+# The library's own way of making it
 
 
 def test_the_librarys_factory_makes_it(path: Path) -> None:
@@ -113,18 +78,7 @@ def test_vacuum_keeps_positions(store: SQLiteStore, path: Path) -> None:
     assert [(5,)] == store.append([Append(LEE, 1, facts("e"))], now=START)
 
 
-# Defect: subscribe() is not implemented for SQLite
-
-
-def test_a_subscription_yields_what_stands_and_what_comes(store: SQLiteStore) -> None:
-    store.append([Append(LEE, 0, facts("a", "b"))], now=START)
-
-    with store.subscribe(gt=1) as subscription:
-        assert 2 == next(subscription).id
-        writer = Timer(0.05, store.append, [[Append(LEE, 2, facts("c"))]], {"now": START})
-        writer.start()
-        assert 3 == next(subscription).id
-        writer.join()
+# Defect: subscribe() is not implemented for SQLite (that it works is in the contract)
 
 
 def test_a_subscriber_hears_of_a_commit_well_before_the_next_look(store: SQLiteStore) -> None:
@@ -138,13 +92,6 @@ def test_a_subscriber_hears_of_a_commit_well_before_the_next_look(store: SQLiteS
             delays.append(monotonic() - start)
 
     assert 0.1 > sorted(delays)[-3]
-
-
-def test_a_subscription_to_some_names_passes_over_the_others(store: SQLiteStore) -> None:
-    with store.subscribe(topics=["asked.v1"]) as subscription:
-        store.insert_events([StoredEvent(LEE, 1, "other.v1", b"")])
-        store.insert_events([StoredEvent(LEE, 2, "asked.v1", b"")])
-        assert 2 == next(subscription).id
 
 
 def test_facts_written_by_another_process_are_heard_of(store: SQLiteStore, path: Path) -> None:
@@ -192,32 +139,6 @@ def test_nothing_is_made_by_looking(path: Path) -> None:
     path.touch()
     with pytest.raises(StoreUnavailable, match="ledger init"):
         SQLiteStore.open(path)
-
-
-# Defect: what was opened before a fork hangs in the child
-
-
-def _use(store: SQLiteStore, answer: multiprocessing.connection.Connection) -> None:
-    said = []
-    for attempt in (store.head, lambda: store.append([Append(LEE, 0, facts("a"))], now=START)):
-        try:
-            attempt()
-        except StoreUnavailable as error:
-            said.append(str(error))
-    answer.send(said)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_store_opened_before_a_fork_is_refused_in_the_child_rather_than_hanging(store: SQLiteStore) -> None:
-    store.append([Append(KIM, 0, facts("a"))], now=START)
-    here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=_use, args=(store, there))
-    child.start()
-
-    assert here.poll(10)
-    assert ["forked" in said for said in here.recv()] == [True, True]
-    child.join(10)
-    assert 0 == child.exitcode
 
 
 # Defect: readers wait behind writers; a transaction that reads first cannot write; synchronous is left at its default
