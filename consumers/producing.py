@@ -1,8 +1,8 @@
 """
 Handing messages to Kafka so that none is lost and those of one key keep their order, however long the brokers are away.
 
-The producer is idempotent and never gives up: while brokers are away what was handed over waits, and is sent once,
-in order, when they are back. What cannot be sent at all (too large, not allowed, lost by the brokers) fails what was
+The producer is idempotent and never gives up: while brokers are away for a moment what was handed over waits, and is
+sent once, in order, when they are back; after longer it is sent again. What cannot be sent at all (too large, not allowed, lost by the brokers) fails what was
 handed over after it too, so that a partition never holds a message without those before it.
 """
 
@@ -27,8 +27,9 @@ _ANSWER_MS = 10_000
 _BATCH_BYTES = 256 * 1024
 _LINGER_MS = 5
 _TRANSACTION_MS = 600_000  # after which brokers end it, who take up to 15 minutes; whoever connects next does at once
-_STANDS_STILL_S = 4.0
-_LONGEST_STANDS_STILL_S = 16.0
+_STANDS_STILL_S = 30.0
+_TRANSACTION_STANDS_STILL_S = 4.0  # who reads committed messages waits for its end
+_LONGEST = 4  # times that
 
 
 class NotSent(Exception):
@@ -54,7 +55,7 @@ class Sending:
         self._commit: Any = None
         self._done = 0
         self._moved_at = 0.0
-        self._patience = _STANDS_STILL_S
+        self._shortest = self._patience = _TRANSACTION_STANDS_STILL_S if alone else _STANDS_STILL_S
 
     @property
     def under_way(self) -> int:
@@ -96,12 +97,12 @@ class Sending:
         Raises NotSent where one never will be; then nothing that has not arrived yet may be counted on.
         """
         deadline = monotonic() + seconds
-        if self.alone and self._stands_still():
-            # After a broker died a transaction may neither end nor fail; connecting anew puts an end to it.
+        if self._stands_still():
+            # After a broker died a message or a transaction may neither arrive nor fail: kafka-python has lost it.
             # Where the network is but slow, the next is given longer.
-            self._patience = min(2 * self._patience, _LONGEST_STANDS_STILL_S)
+            self._patience = min(2 * self._patience, _LONGEST * self._shortest)
             self.abandon()
-            raise NotSent("Kafka neither takes nor refuses a transaction; it is begun again")
+            raise NotSent("Kafka neither takes nor refuses what was sent; it is sent again")
         while len(self._under_way) > leave:
             mark, futures = self._under_way[0]
             if not leave:
@@ -123,11 +124,12 @@ class Sending:
                 ) from error
             self._under_way.popleft()
             self.arrived = mark
-            self._patience = _STANDS_STILL_S
+            self._patience = self._shortest
+            self._done, self._moved_at = 0, monotonic()
         return True
 
     def _stands_still(self) -> bool:
-        """Whether nothing more of the transaction under way has arrived for too long."""
+        """Whether nothing more of what is under way has arrived for too long."""
         if not self._under_way:
             return False
         done = sum(future.is_done for _, futures in self._under_way for future in futures) + (self._commit is not None)

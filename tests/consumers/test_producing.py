@@ -151,10 +151,10 @@ class Arriving:
         return self.is_done
 
 
-def _send_over(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> Sending:
+def _send_over(slow: Slow, monkeypatch: pytest.MonkeyPatch, *, alone: bool = True) -> Sending:
     monkeypatch.setattr(producing, "KafkaProducer", lambda **settings: slow.settings.update(settings) or slow)
     monkeypatch.setattr(producing, "monotonic", lambda: slow.now)
-    return Sending(NOWHERE, "tests", alone=True)
+    return Sending(NOWHERE, "tests", alone=alone)
 
 
 def _arrives(sending: Sending, messages: int = 10) -> bool:
@@ -199,3 +199,21 @@ def test_a_transaction_that_neither_ends_nor_fails_is_given_up(
 
 def test_a_transaction_that_is_committed_late_is_let_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _arrives(_send_over(Slow(seconds=0.35, commit_seconds=3.0), monkeypatch))
+
+
+def test_a_message_that_neither_arrives_nor_fails_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(seconds=1000.0)
+
+    assert not _arrives(_send_over(slow, monkeypatch, alone=False))
+    assert 30 < slow.now < 31
+
+
+def test_batches_that_arrive_one_after_the_other_get_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(seconds=2.0)
+    sending = _send_over(slow, monkeypatch, alone=False)
+    for mark in range(1, 10):
+        sending.hand_over([Outgoing("t", b"k", b"v", [], 0)] * 10, mark)
+        while not sending.wait(0.25, leave=1):
+            pass
+
+    assert 8 == sending.arrived

@@ -33,8 +33,8 @@ class Sender:
         self._pace = pace
         self._doubling = doubling
         self._chance = Random(run)
-        self._open = lambda: open_producer(bootstrap)
-        self._producer = self._open()
+        self._bootstrap = bootstrap
+        self._producer = open_producer(bootstrap)
         self._ended = Event()
         self._thread = Thread(target=self._work, name="lms", daemon=True)
 
@@ -81,7 +81,7 @@ class Sender:
                     return
                 with suppress(KafkaError):
                     # What one producer neither sent nor failed to send, in as long, it may never.
-                    producer = self._open()
+                    producer = open_producer(self._bootstrap)
                     _give_up(self._producer)
                     self._producer = producer
             else:
