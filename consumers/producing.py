@@ -2,8 +2,9 @@
 Handing messages to Kafka so that none is lost and those of one key keep their order, however long the brokers are away.
 
 The producer is idempotent and never gives up: while brokers are away for a moment what was handed over waits, and is
-sent once, in order, when they are back; after longer it is sent again. What cannot be sent at all (too large, not allowed, lost by the brokers) fails what was
-handed over after it too, so that a partition never holds a message without those before it.
+sent once, in order, when they are back; after longer it is sent again. What cannot be sent at all (too large, not
+allowed, lost by the brokers) fails what was handed over after it too, so that a partition never holds a message without
+those before it.
 """
 
 from __future__ import annotations
