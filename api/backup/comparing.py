@@ -20,6 +20,7 @@ from api.audit.recomputing import State
 from api.audit.source import Source
 from api.audit.verdict import Fault
 from api.audit.verifying import verify
+from api.backup.missing import Head, Missing, missing
 from ledger.store import instant
 from ledger.transparency.note import VerifierKey
 from ledger.transparency.outside import Outside
@@ -38,8 +39,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     `facts` are there and make a tree with this `root`, the last recorded at `recorded_until`; `published` is how many
     facts the newest checkpoint outside covers, signed at `published_at`. `contained` of `outside` checkpoints are how
-    this log began. `missing` published facts are not there: all were recorded after `recorded_until`. Where the log
-    was written to or rewritten after it was cut off, `first_bad_index` is where it leaves what was published.
+    this log began. `missing` published facts are not there; `lacks` says how much of that is proven.
+    `first_bad_index` is the first place where anything is wrong.
     """
 
     facts: int
@@ -50,6 +51,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     published: int | None
     published_at: datetime | None
     missing: int
+    lacks: Missing
     first_bad_index: int | None
     faults: list[Fault]
 
@@ -71,14 +73,21 @@ def outside(paths: Iterable[Path], keys: Sequence[VerifierKey]) -> list[Kept]:
     return found
 
 
-def compare(source: Source, kept: Sequence[Kept], tell: Callable[[int, int], None]) -> Comparison:
+def compare(
+    source: Source,
+    kept: Sequence[Kept],
+    tell: Callable[[int, int], None],
+    witnesses: Iterable[VerifierKey] = (),
+) -> Comparison:
     """Recompute the log of *source*, and hold it against its own checkpoints and those *kept* outside."""
     state = State()
-    verdict = verify(source, [one.given for one in kept], source.keys(), state, lambda now, of: tell(now.facts, of))
+    given = [one.given for one in kept]
+    verdict = verify(source, given, source.keys(), state, lambda now, of: tell(now.facts, of), witnesses)
     newest = max(kept, key=lambda one: one.given.checkpoint.size, default=None)
     published = None if newest is None else newest.given.checkpoint.size
     heads = [one.given.checkpoint for one in kept]
     last = source.store.read_log(verdict.facts - 1, 1) if verdict.facts else []
+    lacks = missing(source, _heads(kept, newest))
     return Comparison(
         facts=verdict.facts,
         root=verdict.root,
@@ -87,7 +96,18 @@ def compare(source: Source, kept: Sequence[Kept], tell: Callable[[int, int], Non
         contained=sum(head.size <= verdict.facts and state.roots.get(head.size) == head.root for head in heads),
         published=published,
         published_at=None if newest is None else newest.at,
-        missing=max(0, (published or 0) - verdict.facts),
+        missing=lacks.facts,
+        lacks=lacks,
         first_bad_index=verdict.first_bad_index,
         faults=verdict.faults,
     )
+
+
+def _heads(kept: Sequence[Kept], newest: Kept | None) -> dict[int, Head]:
+    """Return the heads of the log that published *newest*, by size; one of which is known when it was signed first."""
+    heads: dict[int, Head] = {}
+    for (_, checkpoint, _), at in kept:
+        known = heads.get(checkpoint.size)
+        if newest is not None and checkpoint.origin == newest.given.checkpoint.origin:
+            heads[checkpoint.size] = Head(checkpoint.root, at) if known is None or known.at is None else known
+    return heads

@@ -114,12 +114,14 @@ def _carry_out(
     from api.audit.source import opened
     from api.backup import comparing
     from api.backup.placing import put_back, verifiers
+    from api.commands.auditing.trusting import known_witnesses
     from api.commands.faults import DISPROVEN, UNCHECKED
     from api.commands.opening import collect_less_often
     from api.commands.output import show_json
     from api.commands.progress import progress
 
     collect_less_often()
+    witnesses = known_witnesses((), settings)
     files = [*against, *_kept_where_settings_say(settings, against)]
     restored: Manifest | None = None
     found: Comparison | None = None
@@ -137,7 +139,7 @@ def _carry_out(
             if source is None:
                 kept = comparing.outside(files, keys or log.keys())
             with progress("reading") as tell:
-                found = comparing.compare(log, kept, tell)
+                found = comparing.compare(log, kept, tell, witnesses)
     if as_json:
         show_json({"restored": restored, "comparison": found, "well": found is not None and _answer(found) == 0})
     elif found is not None:
@@ -173,13 +175,24 @@ def _show(found: Comparison) -> None:
         )
         return
     click.echo(f"{found.contained} of {found.outside} checkpoints from outside are contained.")
-    if found.missing:
-        at = "" if found.published_at is None else f" at {found.published_at.isoformat()}"
-        after = "" if found.recorded_until is None else f" after {found.recorded_until.isoformat()}"
-        click.echo(f"{found.missing} published facts are missing: {found.published} were published{at}, and what was"
-                   f" recorded{after} is not there.")  # fmt: skip
+    if found.lacks.at_most:
+        _show_missing(found)
     elif found.well:
         click.echo(f"All {found.published} published facts are there, as they were published.")
+
+
+def _show_missing(found: Comparison) -> None:
+    lacks = found.lacks
+    at = "" if found.published_at is None else f" at {found.published_at.isoformat()}"
+    if lacks.at_least == lacks.at_most:
+        click.echo(f"{lacks.facts} published facts are missing, the first at index {lacks.first_at_least}:"
+                   f" {found.published} were published{at}.")  # fmt: skip
+        return
+    told = "as far as times of recording tell" if lacks.by_time else "at least; no time is known that would tell more"
+    click.echo(f"{lacks.facts} published facts are missing, {told}: {found.published} were published{at}.")
+    click.echo(f"It is proven that {lacks.at_least} to {lacks.at_most} are missing, the first of them from index"
+               f" {lacks.first_at_least} to {lacks.first_at_most}. What stands between was recorded after"
+               " the last checkpoint that is contained; no checkpoint tells whether it was published.")  # fmt: skip
 
 
 def _covered(made: Manifest) -> str:
