@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
@@ -10,6 +11,7 @@ import msgspec
 from ledger import events as e
 from ledger.catalogue import Catalogue
 from ledger.event import Recorded, name_of
+from ledger.programme import AchievementRecord, StackRecord
 from projections.wording import day, listed
 
 Part = Literal["definitions", "people", "batches"]
@@ -62,14 +64,19 @@ def _sentence(recorded: Recorded, catalogue: Catalogue) -> str:
     return _plainly(recorded)
 
 
-def _of_achievement(recorded: Recorded, subject: str, catalogue: Catalogue) -> str:
-    fact = recorded.fact
-    record = catalogue.achievements.get(subject)
+def _named(subject: str, record: AchievementRecord | StackRecord | None) -> Callable[[int], str]:
+    """Return what says a version by the name it had, or by *subject* where it is not known."""
 
     def named(version: int) -> str:
         known = None if record is None else record.versions.get(version)
         return f"Version {version} of {subject if known is None else known.definition.name}"
 
+    return named
+
+
+def _of_achievement(recorded: Recorded, subject: str, catalogue: Catalogue) -> str:
+    fact = recorded.fact
+    named = _named(subject, catalogue.achievements.get(subject))
     match fact:
         case e.AchievementDrafted():
             return f"{fact.definition.name} was drafted by {fact.drafted_by}."
@@ -90,12 +97,7 @@ def _of_achievement(recorded: Recorded, subject: str, catalogue: Catalogue) -> s
 
 def _of_stack(recorded: Recorded, subject: str, catalogue: Catalogue) -> str:
     fact = recorded.fact
-    record = catalogue.stacks.get(subject)
-
-    def named(version: int) -> str:
-        known = None if record is None else record.versions.get(version)
-        return f"Version {version} of {subject if known is None else known.definition.name}"
-
+    named = _named(subject, catalogue.stacks.get(subject))
     match fact:
         case e.StackDrafted():
             return f"{fact.definition.name} was drafted by {fact.drafted_by}."
