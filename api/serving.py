@@ -14,6 +14,7 @@ from waitress import create_server
 from api.app import create_app
 from consumers.following import Following
 from consumers.run import Followers
+from consumers.trouble import hush_kafka
 from ledger import Ledger
 from ledger.settings import UnusableSettings
 from ledger.transparency.log import Log
@@ -48,6 +49,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; *listening* is told the address once requests are taken."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    hush_kafka()
     app = create_app(ledger, views, followers, following, log)
     try:
         server = create_server(

@@ -9,10 +9,12 @@ Every checkpoint of the transparency log to the Kafka topic `ledger.checkpoints.
 
 from __future__ import annotations
 
+from kafka.errors import KafkaError
+
 from consumers.cloud_events import Outgoing
 from consumers.looping import Loop
 from consumers.positions import Positions
-from consumers.producing import Sending
+from consumers.producing import NotSent, Sending
 from consumers.topics import Topics
 from consumers.turn import Turn
 from ledger.store import microseconds
@@ -36,7 +38,7 @@ class CheckpointRelay:
         self._turn = turn
         self._topic = topics.checkpoints
         self._sending = Sending(bootstrap, f"ledger-{NAME}")
-        self.loop = Loop(NAME, self.step, self._wait, _LONGEST_PAUSE_S)
+        self.loop = Loop(NAME, self.step, self._wait, _LONGEST_PAUSE_S, outside=(KafkaError, NotSent))
 
     def step(self) -> int:
         """Send the next checkpoints, and note how far once they have arrived; return how many."""

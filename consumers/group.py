@@ -24,6 +24,7 @@ from consumers.connecting import leaving_nothing
 from consumers.follow import Handle
 from consumers.looping import Loop
 from consumers.topics import brokers
+from consumers.trouble import Trouble
 from ledger.codec import Unreadable, decode
 from ledger.event import Event, Recorded, name_of
 
@@ -70,6 +71,7 @@ class Member:
         dead_letters: DeadLetters,
         *,
         instance: str | None = None,
+        outside: tuple[type[Exception], ...] = (),
     ) -> None:
         self.group = group
         self._bootstrap = bootstrap
@@ -84,7 +86,8 @@ class Member:
         self._committed_at = monotonic()
         self._away_since: float | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-handler")
-        self.loop = Loop(group, self.step, lambda: None, _LONGEST_PAUSE_S)
+        self.loop = Loop(group, self.step, lambda: None, _LONGEST_PAUSE_S, outside=(KafkaError, *outside))
+        self._committing = Trouble(f"{group}, whose facts will come again,", KafkaError)
 
     def step(self) -> int:
         """Handle the next batch of messages and commit their offsets; return how many they were."""
@@ -152,10 +155,9 @@ class Member:
         while True:
             error = self._attend(self._worker.submit(_outcome, work))
             if error is None:
-                self.loop.failing = None
+                self.loop.gets_on()
                 return True
-            self.loop.failing = f"{type(error).__name__}: {error}"
-            _log.warning("%s failed; trying again in %s s", self.group, pause, exc_info=error)
+            self.loop.fails(error)
             self._keep_up_membership(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
             if self.loop.stopping:
@@ -193,7 +195,9 @@ class Member:
             except KafkaError as error:
                 if _passes(error):
                     self._owed = owed  # for another time: on a quiet partition nothing else would bring it up again
-                _log.warning("%s: offsets were not committed, facts will come again: %s", self.group, error)
+                self._committing.fails(error)
+            else:
+                self._committing.over()
         self._committed_at = monotonic()
 
     def _joined(self) -> Any:

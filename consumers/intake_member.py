@@ -38,8 +38,11 @@ class IntakeMember(Member):
         instance: str | None = None,
     ) -> None:
         topics = topics or Topics()
-        super().__init__(bootstrap, group(topics), (topics.commands,), lambda _: None, (), letters, instance=instance)
-        self._telling = Telling(bootstrap, f"{group(topics)}-{instance or 'member'}")
+        named = group(topics)
+        super().__init__(
+            bootstrap, named, (topics.commands,), lambda _: None, (), letters, instance=instance, outside=(NotSent,)
+        )
+        self._telling = Telling(bootstrap, f"{named}-{instance or 'member'}")
         self._taking = Taking(Intake(ledger, sources), letters, self._telling, topics.commands, ledger.now)
         if not sources:
             _log.warning("LEDGER_INTAKE_SOURCES names nobody: every message will be a dead letter")

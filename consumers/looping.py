@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from time import monotonic
 
+from consumers.trouble import Trouble
+
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 5.0
 _MANY = 1000  # who takes so many at once is behind, and goes on at once
-
-_log = logging.getLogger(__name__)
 
 
 class Loop:
@@ -19,7 +18,8 @@ class Loop:
     Calls *step* until stopped, and *wait* whenever it returns 0.
 
     It begins at most once in *every* so many seconds, so that what comes one by one is taken together, at a fraction
-    of the cost. What fails is logged and tried again, after pauses that double; `failing` names it until it succeeds.
+    of the cost. What fails is tried again, after pauses that double; `failing` names it until it succeeds, and the log
+    tells of it, in a line where it is one of those *outside* of this process.
     """
 
     def __init__(
@@ -30,9 +30,11 @@ class Loop:
         longest_pause: float = _LONGEST_PAUSE_SECONDS,
         *,
         every: float = 0.0,
+        outside: tuple[type[Exception], ...] = (),
     ) -> None:
         self.name = name
         self.failing: str | None = None
+        self._trouble = Trouble(name, *outside)
         self._step = step
         self._wait = wait
         self._longest_pause = longest_pause
@@ -71,6 +73,21 @@ class Loop:
         """Whether a long step should come to its end."""
         return self._stopping.is_set()
 
+    def fails(self, error: Exception) -> None:
+        """Note what failed, which is tried again."""
+        self.failing = f"{type(error).__name__}: {error}"
+        self._trouble.fails(error)
+
+    def waits(self, reason: str) -> None:
+        """Note what a step that takes long waits for."""
+        self.failing = reason
+        self._trouble.waits(reason)
+
+    def gets_on(self) -> None:
+        """Note that what failed has succeeded."""
+        self.failing = None
+        self._trouble.over()
+
     def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
@@ -79,11 +96,11 @@ class Loop:
                 taken = self._step()
                 if not taken:
                     self._wait()
-                self.failing, pause = None, _FIRST_PAUSE_SECONDS
+                self.gets_on()
+                pause = _FIRST_PAUSE_SECONDS
                 if taken < _MANY:
                     self.pause(next_at - monotonic())
             except Exception as error:  # noqa: BLE001 -- a follower outlives whatever fails
-                self.failing = f"{type(error).__name__}: {error}"
-                _log.exception("%s failed; trying again in %s s", self.name, pause)
+                self.fails(error)
                 self.pause(pause)
                 pause = min(2 * pause, self._longest_pause)

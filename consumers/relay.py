@@ -9,15 +9,16 @@ are all before it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 
+from kafka.errors import KafkaError
+
 from consumers.cloud_events import Outgoing, message
 from consumers.looping import Loop
 from consumers.positions import Positions
-from consumers.producing import Sending
+from consumers.producing import NotSent, Sending
 from consumers.topics import Topics
 from consumers.turn import Turn
 from ledger.store import Store, Stored, StoreUnavailable
@@ -33,8 +34,6 @@ _SAVE_EVERY_S = 0.25
 _AWAY_S = 5.0
 _LONGEST_PAUSE_S = 0.5  # brokers that are back are to be noticed
 _LEARNER = "learner-"
-
-_log = logging.getLogger(__name__)
 
 
 class TurnLost(Exception):
@@ -82,7 +81,8 @@ class Relay:
         self._goes_on = False
         # Of states each learner's newest is enough, and costs as much as all in between.
         every = _STATES_EVERY_S if states else _EVERY_S
-        self.loop = Loop(name, self.step, self._wait, _LONGEST_PAUSE_S, every=every)
+        outside = (KafkaError, NotSent, TurnLost)
+        self.loop = Loop(name, self.step, self._wait, _LONGEST_PAUSE_S, every=every, outside=outside)
 
     @property
     def position(self) -> int:
@@ -163,8 +163,7 @@ class Relay:
                 return
             self._see_whose_turn_it_is()
             if self.loop.failing is None and monotonic() - since > _AWAY_S:
-                self.loop.failing = "Kafka does not take in what was sent; waiting"
-                _log.warning("Kafka does not take in what was sent after position %s; waiting", self.position)
+                self.loop.waits(f"Kafka does not take in what was sent after position {self.position}")
         self._see_whose_turn_it_is()
 
     def _save(self, *, at_once: bool = False) -> bool:

@@ -71,7 +71,8 @@ class Witnessing:
         self._witness = witness
         self._log = log
         self._deadline = deadline
-        self.loop = Loop(f"witness {witness.key.name}", self.step, self._wait, _LONGEST_PAUSE_S)
+        name = f"witness {witness.key.name}"
+        self.loop = Loop(name, self.step, self._wait, _LONGEST_PAUSE_S, outside=(NotCosigned,))
 
     def step(self) -> int:
         """Have the newest checkpoint cosigned; return 0 where it is already. NotCosigned says why it was not."""

@@ -37,12 +37,13 @@ def run_(process: str, heartbeat: Path | None) -> None:
     from api.commands.opening import collect_less_often
     from api.commands.options import database
     from consumers.processes import begin
+    from consumers.trouble import hush_kafka
     from ledger import Ledger
     from ledger.settings import Settings
     from projections.views import Views
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.ERROR)  # it warns of every reconnection; what matters is in `failing`
+    hush_kafka()
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

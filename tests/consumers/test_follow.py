@@ -121,7 +121,8 @@ def test_a_loop_outlives_failures_and_says_what_fails(caplog: pytest.LogCaptureF
     _until(lambda: loop.failing is None and len(calls) > 2)
     loop.stop()
 
-    assert "trying failed" in caplog.text
+    assert "trying does not get on: OSError: disk full" in caplog.text
+    assert "trying gets on again" in caplog.text
 
 
 def _until(true: Callable[[], bool]) -> None:

@@ -176,7 +176,7 @@ def test_facts_that_nobody_asked_about_are_passed_over_unread(
 
 
 def test_what_fails_is_tried_again_until_it_succeeds(
-    member: Make, send: Callable[..., None], topics: Topics, letters: Letters
+    member: Make, send: Callable[..., None], topics: Topics, letters: Letters, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard = Heard(failures=4)
     failing = member(heard)
@@ -186,6 +186,10 @@ def test_what_fails_is_tried_again_until_it_succeeds(
 
     assert not letters.kept, "a fault of ours is nobody's dead letter"
     assert [1] == heard.positions
+    began, over = [record.getMessage() for record in caplog.records if record.name == "consumers.trouble"]
+    assert began.startswith("ledger-tests does not get on: StoreUnavailable")
+    assert over.startswith("ledger-tests gets on again")
+    assert "Traceback" not in caplog.text
 
 
 def test_offsets_wait_for_the_handler(member: Make, send: Callable[..., None], topics: Topics, kafka: Broker) -> None:
