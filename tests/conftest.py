@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests.servers import Unavailable, chosen
 
@@ -28,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Put temporary files where nobody waits for a disk; that a disk is asked to be durable stays tested."""
     if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+    # A law holds or it does not: how long an example takes says how busy the machine is, and failed promises by that.
+    settings.register_profile("any machine", settings(), deadline=None)
+    settings.load_profile("any machine")
     # kafka-python reads its hundreds of message formats by a function that Python 3.13 took back into favour.
     config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
 

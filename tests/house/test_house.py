@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ledger", "projections", "consumers", "api", "tests")
 SAYS_NOTHING = {"utils", "helpers", "manager", "service", "base", "common", "data", "misc", "core"}
@@ -37,6 +39,10 @@ def test_every_part_of_the_ledger_has_its_place_in_the_architecture() -> None:
     parts = [path for path in sorted((ROOT / "ledger").iterdir()) if not path.name.startswith("__")]
 
     assert [] == [path.name for path in parts if path.name not in told]
+
+
+def test_no_law_fails_because_the_machine_is_busy() -> None:
+    assert settings().deadline is None
 
 
 def test_facts_flow_one_way() -> None:
