@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,6 +29,7 @@ from ledger.learners.commands import LearnerCommand
 from ledger.memory import Known
 from ledger.opening import opened
 from ledger.receipt import Keyed, Receipt
+from ledger.rechecking import Recheck
 from ledger.round import Origin, Round
 from ledger.rules import RULES, Rules
 from ledger.settings import Settings
@@ -45,6 +47,17 @@ _canonical = msgspec.json.Encoder(order="sorted").encode
 def utc_now() -> datetime:
     """Return the instant by the machine's clock."""
     return datetime.now(UTC)
+
+
+class _Asked(NamedTuple):
+    """A command with all that came with it."""
+
+    command: Command
+    rules: Rules
+    stream: str
+    origin: Origin
+    request: KeyedReceipt | None = None
+    expect: int | None = None
 
 
 class Ledger:
@@ -96,35 +109,7 @@ class Ledger:
         rules, stream = self._deciding.route(command)
         origin = Origin(actor, correlation, causation, trace)
         request = None if key is None else self._request(command, actor, key, stream)
-        rechecked = None
-        if rules.asks is not None:  # looked up before others have to wait for their turn
-            known = self._deciding.known(stream, rules)
-            with suppress(Refused):  # said below, where what is remembered is known to be the newest
-                rechecked = self._deciding.recheck(rules, known, command, self._deciding.setting(actor.id))
-        with self._lanes[hash(stream) % _LANES]:  # commands about one stream take turns rather than attempts
-            for _ in range(_ATTEMPTS):
-                known = self._deciding.known(stream, rules)
-                setting = self._deciding.setting(actor.id)
-                facts: list[Event] = []
-                refusal: Refused | None = None
-                try:
-                    refuse_stale(known.position, expect)
-                    facts = self._deciding.decide(rules, known, command, setting, rechecked)
-                except Refused as broken:
-                    refusal = broken
-                if not facts and self._deciding.behind(stream, rules, known, setting.catalogue):
-                    continue
-                if refusal is None:
-                    new, settled = origin.settle(facts)
-                    append = Append(stream, known.version, new, _receipt(request, known))
-                    if (receipt := self._record(append, settled, rules, known, setting)) is not None:
-                        return receipt
-                if request is not None and (repeated := self._repeated(request)) is not None:
-                    return repeated
-                if refusal is not None:
-                    raise refusal
-                self._deciding.behind(stream, rules, known, setting.catalogue)
-        raise errors.RecordConflict(_CONFLICT)
+        return self._execute(_Asked(command, rules, stream, origin, request, expect))
 
     def execute_many(
         self,
@@ -149,6 +134,8 @@ class Ledger:
         round_ = Round(self.store, self.keys, self._deciding, Origin(actor, correlation), requests)
         while left and attempts < _ATTEMPTS:
             found = round_.run(list(left.items()))
+            if (number := round_.alone) is not None:
+                found[number] = self._alone(left[number], requests.get(number), round_.origin)
             # What is left or refused although it came under a key may have been carried out under it before.
             found |= self._repeated_of({number: requests[number] for number in left if number in requests}, found)
             answers |= found
@@ -205,6 +192,80 @@ class Ledger:
         """Return up to *limit* facts after position *after*, up to position *until*."""
         return [codec.decode(stored) for stored in self.store.read_log(after, limit, until)]
 
+    def _alone(self, command: Command, request: KeyedReceipt | None, origin: Origin) -> Receipt | Refused:
+        """Decide one of many commands by itself, for it asks what only the head of the log can answer."""
+        try:
+            return self._execute(_Asked(command, *self._deciding.route(command), origin, request))
+        except Refused as refusal:
+            return refusal
+
+    def _execute(self, asked: _Asked) -> Receipt:
+        command, rules, stream, origin, request, expect = asked
+        by, recheck = origin.actor.id, None
+        if rules.asks is not None:  # looked up before others have to wait for their turn
+            known = self._deciding.known(stream, rules)
+            with suppress(Refused):  # said below, where what is remembered is known to be the newest
+                recheck = self._deciding.recheck(rules, known, command, self._deciding.setting(by))
+        with self._lanes[hash(stream) % _LANES]:  # commands about one stream take turns rather than attempts
+            for _ in range(_ATTEMPTS):
+                known = self._deciding.known(stream, rules)
+                setting = self._deciding.setting(by)
+                facts: list[Event] = []
+                refusal: Refused | None = None
+                try:
+                    refuse_stale(known.position, expect)
+                    recheck = self._deciding.recheck(rules, known, command, setting, recheck)
+                    if recheck is None:
+                        facts = self._deciding.decide(rules, known, command, setting)
+                except Refused as broken:
+                    refusal = broken
+                to_be_decided = recheck is not None and refusal is None
+                if not (facts or to_be_decided) and self._deciding.behind(stream, rules, known, setting.catalogue):
+                    continue
+                receipt = None
+                if recheck is not None and refusal is None:
+                    receipt, refusal = self._record_at_head(asked, known, setting, recheck)
+                elif refusal is None:
+                    new, settled = origin.settle(facts)
+                    append = Append(stream, known.version, new, _receipt(request, known))
+                    receipt = self._record(append, settled, rules, known, setting)
+                if receipt is not None:
+                    return receipt
+                if request is not None and (repeated := self._repeated(request)) is not None:
+                    return repeated
+                if refusal is not None:
+                    raise refusal
+                self._deciding.behind(stream, rules, known, setting.catalogue)
+        raise errors.RecordConflict(_CONFLICT)
+
+    def _record_at_head(
+        self, asked: _Asked, known: Known, setting: Setting, recheck: Recheck
+    ) -> tuple[Receipt | None, Refused | None]:
+        """Decide and append while nobody else can, so that whoever has changed is looked at; as `_record` otherwise."""
+        command, rules, stream, origin, request, _ = asked
+        settled: list[Event] = []
+        refusal: Refused | None = None
+
+        def decide(head: int) -> Append:
+            nonlocal settled, refusal
+            refusal = None
+            recheck.advance(head)
+            try:
+                facts = self._deciding.decide(rules, known, command, replace(setting, rechecked=recheck.found()))
+            except Refused as broken:
+                refusal = broken
+                return Append(stream, known.version, ())
+            new, settled = origin.settle(facts)
+            return Append(stream, known.version, new, _receipt(request, known))
+
+        try:
+            placed = self.store.append_at_head(decide, now=setting.now, catalogue_position=setting.catalogue.position)
+        except CatalogueMoved:
+            return None, None
+        if placed is None or refusal is not None:
+            return None, None if placed is None else refusal
+        return self._recorded(stream, placed, settled, rules, known), None
+
     def _record(
         self, append: Append, settled: list[Event], rules: Rules, known: Known, setting: Setting
     ) -> Receipt | None:
@@ -216,8 +277,11 @@ class Ledger:
             (placed,) = self.store.append([append], now=setting.now, catalogue_position=setting.catalogue.position)
         except CatalogueMoved:
             return None
-        if placed is None:
-            return None
+        return None if placed is None else self._recorded(stream, placed, settled, rules, known)
+
+    def _recorded(
+        self, stream: str, placed: tuple[int, ...], settled: list[Event], rules: Rules, known: Known
+    ) -> Receipt:
         if placed:
             known = self._deciding.evolved(rules, known, settled, placed[-1])
             self._deciding.remember(stream, known)

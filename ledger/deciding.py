@@ -7,7 +7,6 @@ States and the catalogue are remembered and may be behind the store; whoever app
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache, reduce
 from threading import Lock
@@ -17,10 +16,10 @@ from ledger.catalogue import EMPTY, Catalogue
 from ledger.decider import Command, Setting
 from ledger.errors import Invalid
 from ledger.event import Event
-from ledger.foresight import Rechecked
+from ledger.foresight import Question
 from ledger.keys import LearnerKeys, NoKey, seal_command
 from ledger.memory import Known, Memory
-from ledger.previewing import recheck
+from ledger.rechecking import Recheck
 from ledger.rules import Rules, rules_for
 from ledger.store import Store, Stored, StoreUnavailable
 
@@ -66,25 +65,33 @@ class Deciding:
         catalogue = self.catalogue() if fresh or self._catalogue_moved else self._catalogue
         return Setting(now=now, catalogue=catalogue, by=by)
 
-    def recheck(self, rules: Rules, known: Known, command: Command, setting: Setting) -> Rechecked | None:
-        """Return what the log says where the rules ask what *command* means for learners; that may take a while."""
-        question = None if rules.asks is None else rules.asks(known.state, command)
-        return question and recheck(self._store, self.catalogue_as_of, question, setting)
+    def recheck(
+        self, rules: Rules, known: Known, command: Command, setting: Setting, before: Recheck | None = None
+    ) -> Recheck | None:
+        """
+        Look up in the log what the rules ask before they decide *command*, which may take a while; None if nothing.
 
-    def decide(
-        self, rules: Rules, known: Known, command: Command, setting: Setting, rechecked: Rechecked | None = None
-    ) -> list[Event]:
+        What was rechecked *before* only catches up with the log, unless the catalogue has moved since.
+        """
+        question = self.question(rules, known, command)
+        if question is None:
+            return None
+        if before is None or before.question != question or before.catalogue_position != setting.catalogue.position:
+            before = Recheck(self._store, self.catalogue_as_of, question, setting)
+        before.catch_up()
+        return before
+
+    def question(self, rules: Rules, known: Known, command: Command) -> Question | None:
+        """Return what the rules ask of the log before they decide *command*."""
+        return None if rules.asks is None else rules.asks(known.state, command)
+
+    def decide(self, rules: Rules, known: Known, command: Command, setting: Setting) -> list[Event]:
         """
         Decide *command*; before it returns, the learner's key is durable if facts follow.
 
         No key is made for a learner of whom nothing is recorded, and nothing is to be.
-        What was *rechecked* before is not looked up again, unless the catalogue has moved since.
         """
         if rules.category != _LEARNER:
-            if rules.asks is not None:
-                if rechecked is None or rechecked.catalogue_position != setting.catalogue.position:
-                    rechecked = self.recheck(rules, known, command, setting)
-                setting = replace(setting, rechecked=rechecked)
             return rules.decide(known.state, command, setting)
         learner_id = rules.subject(command)
         try:

@@ -19,21 +19,17 @@ import msgspec
 from ledger import codec
 from ledger.catalogue import Catalogue
 from ledger.decider import Setting
-from ledger.errors import Refused
 from ledger.event import Event
-from ledger.foresight import AppliesTo, Digest, Foreseen, Outcome, PreviewName, Question, Rechecked, Supposed
+from ledger.foresight import AppliesTo, Digest, Foreseen, Outcome, Supposed
 from ledger.learners import learners
 from ledger.learners.foreseeing import foresee
 from ledger.store import Store, Stored
 from ledger.supposing import supposing
 
-__all__ = ["Preview", "Progress", "fact_of", "naming", "preview", "recheck", "saying", "stories"]
-
 CatalogueAt = Callable[[int], Catalogue]
 Progress = Callable[[int, int], None]
 _READ_AT_ONCE = 5000
 _FOLDED_AT_ONCE = 200
-_NAMED = 5
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +68,7 @@ def preview(
 
     Refused where the version could not be drafted or take effect.
     """
-    world = _World.of(catalogue_at(position), supposed, at)
+    world = World.of(catalogue_at(position), supposed, at)
     digest = Digest(supposed, world.version, world.milestone, position, at)
     counts: dict[Outcome, int] = {"gains": 0, "loses": 0, "keeps": 0}
     some = concerned(store, world.names(supposed), supposed.stack_id, position, progress)
@@ -92,66 +88,37 @@ def preview(
     )  # fmt: skip
 
 
-def recheck(store: Store, catalogue_at: CatalogueAt, question: Question, setting: Setting) -> Rechecked:
-    """
-    Make the named preview again, and look at everybody once more as of now.
-
-    One pass over the learners does both. What is recorded between this and the activation is not seen: whoever loses
-    by that is queued for a review as anybody is, and nothing is taken.
-    """
-    head, now = store.head(), setting.now
-    untrue = Rechecked("", head, setting.catalogue.position)
-    named = PreviewName.read(question.preview)
-    if named is None or named.position > head or named.at > now:
-        return untrue
-    supposed = question.supposed
-    if supposed.milestone is None:  # a preview of a file that defines it may be older than the milestone
-        _, milestone = setting.catalogue.published(supposed.definition.milestone)
-        supposed = msgspec.structs.replace(supposed, milestone=milestone)
-    try:
-        then = _World.of(catalogue_at(named.position), supposed, named.at)
-    except Refused:
-        return untrue
-    today = _World.of(setting.catalogue, supposed, now)
-    digest = Digest(supposed, then.version, then.milestone, named.position, named.at)
-    names = then.names(supposed) | today.names(supposed)
-    unlisted: list[str] = []
-    some = concerned(store, names, supposed.stack_id, head)
-    for learner_id, facts in stories(store, some, head):
-        listed = set()
-        for line in then.foresee(learner_id, supposed.stack_id, _until(named.position, facts)):
-            digest.add(line)
-            if line.outcome == "loses":
-                listed.add(line.award_id)
-        lines = today.foresee(learner_id, supposed.stack_id, facts)
-        if any(line.outcome == "loses" and line.award_id not in listed for line in lines):
-            unlisted.append(learner_id)
-    return Rechecked(
-        digest.name(), head, setting.catalogue.position, tuple(unlisted[:_NAMED]), max(0, len(unlisted) - _NAMED)
-    )
-
-
 def concerned(
-    store: Store, achievements: Iterable[str], stack_id: str, until: int, progress: Progress | None = None
+    store: Store,
+    achievements: Iterable[str],
+    stack_id: str,
+    until: int,
+    progress: Progress | None = None,
+    *,
+    after: int = 0,
 ) -> list[str]:
     """Return, in order, who up to *until* was awarded any of *achievements*, or had one substituted in the stack."""
     wanted = {
         "achievement.awarded": saying("achievement_id", achievements),
         "component.substituted": saying("stack_id", [stack_id]),
     }
-    return sorted(naming(store, wanted, until, progress))
+    return sorted(naming(store, wanted, until, progress, after=after))
 
 
 def naming(
-    store: Store, wanted: Mapping[str, re.Pattern[bytes]], until: int, progress: Progress | None = None
+    store: Store,
+    wanted: Mapping[str, re.Pattern[bytes]],
+    until: int,
+    progress: Progress | None = None,
+    *,
+    after: int = 0,
 ) -> set[str]:
     """
-    Return the learners of whom a fact says what is *wanted*: by the stored name without its version, a pattern.
+    Return the learners of whom a fact up to *until* says what is *wanted*: by the name without its version, a pattern.
 
     Bodies are canonical JSON, so that a pattern finds what decoding would, at a fraction of the cost.
     """
     found: set[str] = set()
-    after = 0
     while after < until:
         read = store.read_log(after, _READ_AT_ONCE, until)
         if not read:
@@ -172,7 +139,7 @@ def saying(field: str, names: Iterable[str]) -> re.Pattern[bytes]:
     return re.compile(b'"' + field.encode() + b'":(?:' + written + b")")
 
 
-class _World(NamedTuple):
+class World(NamedTuple):
     """A catalogue before and after the change, at the instant at which that takes effect."""
 
     before: Setting
@@ -181,7 +148,7 @@ class _World(NamedTuple):
     milestone: int
 
     @classmethod
-    def of(cls, catalogue: Catalogue, supposed: Supposed, at: datetime) -> _World:
+    def of(cls, catalogue: Catalogue, supposed: Supposed, at: datetime) -> World:
         changed, version = supposing(catalogue, supposed, at)
         effective_at = supposed.effective(at)
         milestone, _ = changed.published(supposed.definition.milestone)
@@ -208,12 +175,12 @@ def stories(store: Store, learner_ids: Iterable[str], until: int) -> Iterator[tu
     while some := list(islice(left, _FOLDED_AT_ONCE)):
         read = store.read_many([f"learner-{learner_id}" for learner_id in some])
         for learner_id in some:
-            yield learner_id, _until(until, read.get(f"learner-{learner_id}", ()))
+            yield learner_id, up_to(until, read.get(f"learner-{learner_id}", ()))
 
 
 def fact_of(stored: Stored) -> Event:
     return codec.decode(stored).fact
 
 
-def _until(position: int, facts: Iterable[Stored]) -> list[Stored]:
+def up_to(position: int, facts: Iterable[Stored]) -> list[Stored]:
     return [one for one in facts if one.position <= position]

@@ -62,7 +62,9 @@ class Round:
         self._store = store
         self._keys = keys
         self._deciding = deciding
-        self._origin = origin
+        self.origin = origin
+        self.alone: int | None = None
+        """The next command, where it has to be decided at the head of the log, by itself."""
         self._requests = requests or {}
 
     def run(self, commands: Sequence[tuple[int, Command]]) -> dict[int, Receipt | Refused]:
@@ -79,7 +81,7 @@ class Round:
             except Refused as refusal:
                 answers[number] = refusal
         self._keys.ensure(command.learner_id for _, command in commands if isinstance(command, RegisterLearner))
-        setting = self._deciding.setting(self._origin.actor.id, fresh=True)
+        setting = self._deciding.setting(self.origin.actor.id, fresh=True)
         before = self._deciding.fresh({stream: rules for _, _, rules, stream in routed})
         states = dict(before)
         appends, decisions = self._decide(routed, states, setting)
@@ -114,8 +116,12 @@ class Round:
         keys: set[str] = set()
         held: set[str] = set()
         grown: set[str] = set()
+        self.alone = None
         for number, command, rules, stream in routed:
             known = states[stream]
+            if self._deciding.question(rules, known, command) is not None:
+                self.alone = None if decisions else number
+                break
             request = self._requests.get(number)
             if stream in held or (request is not None and request.key in keys):
                 held.add(stream)
@@ -123,7 +129,7 @@ class Round:
                     keys.add(request.key)  # who came first under a key stays the first
                 continue
             try:
-                new, settled = self._origin.settle(self._deciding.decide(rules, known, command, setting))
+                new, settled = self.origin.settle(self._deciding.decide(rules, known, command, setting))
             except Refused as refusal:
                 decisions.append(_Decision(number, stream, known.version, refusal=refusal))
                 continue

@@ -25,7 +25,7 @@ from ledger.application import Ledger
 from ledger.decider import Setting
 from ledger.errors import AlreadyRecorded, Refused
 from ledger.foresight import AppliesTo, Question, Rechecked, Supposed
-from ledger.previewing import recheck
+from ledger.rechecking import Recheck
 
 
 def read_stack(raw: bytes) -> StackEntry:
@@ -91,7 +91,9 @@ def checked_previews(
         question = Question(supposed_of(entry, "holders"), name)
         try:
             setting = Setting(now=ledger.now(), catalogue=ledger.catalogue())
-            found[stack_id] = CheckedPreview(name, recheck(ledger.store, ledger.catalogue_at, question, setting))
+            found[stack_id] = CheckedPreview(
+                name, Recheck(ledger.store, ledger.catalogue_at, question, setting).found()
+            )
         except AlreadyRecorded:  # a file that is sent again activates nothing again
             continue
         except Refused as refused:

@@ -35,12 +35,16 @@ def college(tmp_path: Path) -> Iterator[College]:
 @pytest.fixture
 def welders(college: College) -> College:
     """Lee and Mo are welders by MIG and safe working, Mo also by TIG welding; Nia has MIG welding alone."""
+    become_welders(college)
+    return college
+
+
+def become_welders(college: College) -> None:
     for learner in LEARNERS:
         college.earn(learner, ex.MIG)
     for learner in (LEE, MO):
         earn_safety(college, learner)
         college.do(c.Settle(learner_id=learner))
-    return college
 
 
 def earn_safety(college: College, learner: str) -> None:
