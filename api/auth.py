@@ -19,6 +19,7 @@ from ledger.application import Ledger
 from ledger.errors import Unknown
 from ledger.event import Actor
 from ledger.identities import Principal
+from projections.wording import listed
 
 CLIENT = "http"
 LEARNER = "learner"
@@ -152,7 +153,7 @@ def demand(permission: str) -> None:
 def demand_of(who: Principal, permission: str) -> None:
     """Refuse with 403 unless the role of *who* has *permission*."""
     if who.role not in POLICY.get(permission, ()):
-        who_may = " or ".join(sorted(POLICY.get(permission, ()))) or "a role that there is not"
+        who_may = listed(sorted(POLICY.get(permission, ())), "or") or "a role that there is not"
         raise Problem(FORBIDDEN, f"The role {who.role} may not do this; it takes {who_may}.")
 
 

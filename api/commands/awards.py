@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import click
 
 from api.commands.options import reading
 
+if TYPE_CHECKING:
+    from ledger import Ledger
+
+_PERSON = re.compile(r"\bper_[0-9a-f]{30}\b")
+
 
 @click.command("awards")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many.")
 @click.option("--after", type=click.IntRange(0), default=0, metavar="CURSOR", help="The `next` of the list before.")
 @click.option("--learner", metavar="REF", help="Only those of one learner.")
 @click.option("--achievement", metavar="ID", help="Only those of one achievement.")
@@ -46,6 +55,11 @@ def awards_(limit: int, after: int, learner: str | None, achievement: str | None
 @reading
 def why_(award_id: str | None, learner: str | None, achievement: str | None, as_json: bool) -> None:
     """Explain an award: rule version, matched awards, judgements, evidence; or why a learner holds none."""
+    if award_id is None or learner is not None or achievement is not None:
+        if award_id is not None or learner is None or achievement is None:
+            raise click.UsageError("Name an award; or a learner and an achievement, with --learner and --achievement.")
+        _why_not(learner, achievement, as_json)
+        return
     from api.commands.auditing.asking import noted
     from api.commands.faults import Unusable
     from api.commands.opening import opened
@@ -53,11 +67,6 @@ def why_(award_id: str | None, learner: str | None, achievement: str | None, as_
     from projections.award_register import award
     from projections.why import why
 
-    if award_id is None or learner is not None or achievement is not None:
-        if award_id is not None or learner is None or achievement is None:
-            raise click.UsageError("Name an award; or a learner and an achievement, with --learner and --achievement.")
-        _why_not(learner, achievement, as_json)
-        return
     with opened() as at, at.reading() as connection:
         found = award(connection, award_id, at.ledger.now())
         if found is None:
@@ -65,10 +74,11 @@ def why_(award_id: str | None, learner: str | None, achievement: str | None, as_
         facts = at.ledger.facts(f"learner-{found.learner_id}")
         explained = why(award_id, facts, at.ledger.catalogue(), at.ledger.now())
         noted(at.ledger, "awards.why", found.learner_id, award=award_id)
+        sentences = _with_refs(explained.sentences, at.ledger)
     if as_json:
         show_json(explained)
     else:
-        for sentence in explained.sentences:
+        for sentence in sentences:
             click.echo(sentence)
 
 
@@ -84,8 +94,16 @@ def _why_not(learner: str, achievement: str, as_json: bool) -> None:
         facts = at.ledger.facts(f"learner-{whose}")
         document = why_not(whose, achievement, facts, at.ledger.catalogue(), at.ledger.now())
         noted(at.ledger, "awards.why_not", whose, achievement=achievement)
+        sentences = _with_refs(document.sentences, at.ledger)
     if as_json:
         show_json(document)
         return
-    for sentence in document.sentences:
+    for sentence in sentences:
         click.echo(sentence)
+
+
+def _with_refs(sentences: Iterable[str], ledger: Ledger) -> list[str]:
+    """Name people as the college does: who sits here knows nobody by an id of the ledger."""
+    told = "\n".join(sentences)
+    known = ledger.identities.profiles(set(_PERSON.findall(told)))
+    return _PERSON.sub(lambda found: known[found[0]].ref if found[0] in known else found[0], told).split("\n")

@@ -14,8 +14,8 @@ def batches_() -> None:
 
 
 @batches_.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.option("--after", type=click.IntRange(0), default=0, help="The `next` of the list before.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many.")
+@click.option("--after", type=click.IntRange(0), default=0, metavar="CURSOR", help="The `next` of the list before.")
 @reading
 def list_(limit: int, after: int, as_json: bool) -> None:
     """List batches in the order in which they were recorded."""
@@ -26,11 +26,14 @@ def list_(limit: int, after: int, as_json: bool) -> None:
     with opened() as at, at.reading() as connection:
         found = batches(connection, after=after, limit=limit + 1)
     items = found[:limit]
+    more = items[-1].position if len(found) > limit else None
     if as_json:
-        show_json({"items": items, "next": items[-1].position if len(found) > limit else None})
+        show_json({"items": items, "next": more})
         return
     rows = [(b.batch_id, f"{b.recorded_at:%Y-%m-%d %H:%M}", b.rows, b.recorded, b.refused, b.state) for b in items]
     show_table(("batch", "recorded at", "rows", "recorded", "refused", "state"), rows, empty="No batches.")
+    if more is not None:
+        click.echo(f"More: --after {more}")
 
 
 @batches_.command()
@@ -71,7 +74,7 @@ def undo(batch_id: str, by: str | None, approved_by: str | None, as_json: bool) 
 
     with opened() as at:
         at.follow()
-        with progress("voiding") as tell:
+        with progress("undoing") as tell:
             receipt = undo_batch(
                 at.ledger,
                 at.views,

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def _carrying_out(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a list, and those that carry out what it shows."""
     options = (
-        click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True),
+        click.option(
+            "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="At most so many."
+        ),
         click.option("--after", type=click.IntRange(0), default=0, metavar="CURSOR", help="How many to pass over."),
         click.option("--carry-out", is_flag=True, help="Queue what rests on it for review, learner by learner."),
         click.option("--because", metavar="TEXT", help="Why, for the record; needed to carry it out."),

@@ -25,7 +25,9 @@ def deadletters_() -> None:
 
 
 @deadletters_.command("list")
-@click.option("--state", type=click.Choice([*_STATES, "all"]), default="waiting", show_default=True)
+@click.option(
+    "--state", type=click.Choice([*_STATES, "all"]), default="waiting", show_default=True, help="In which state."
+)
 @click.option("--after", type=int, default=0, metavar="ID", help="Begin after this one.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many.")
 @reading

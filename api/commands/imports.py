@@ -31,7 +31,7 @@ def import_() -> None:
     """Import a catalogue, results or a competency framework."""
 
 
-@import_.command()
+@import_.command(short_help="Draft, approve and put into effect what a file defines.")
 @click.argument("file", type=_FILE)
 @click.option("--by", required=True, metavar="PERSON", help="Who drafts and publishes.")
 @click.option("--approved-by", required=True, metavar="PERSON", help="Who approves: somebody else.")
@@ -47,7 +47,7 @@ def import_() -> None:
 def catalogue(file: Path, by: str, approved_by: str, holders: dict[str, str], as_json: bool) -> None:
     """Draft, approve and put into effect what FILE (JSON) defines."""
     from api.commands.opening import opened, there_is_one
-    from api.commands.output import show_json
+    from api.commands.output import counted, show_json
     from api.commands.progress import progress
     from api.imports.catalogue import import_catalogue, rehearse, two_people
     from api.imports.unusable import UnusableFile
@@ -68,10 +68,11 @@ def catalogue(file: Path, by: str, approved_by: str, holders: dict[str, str], as
     if as_json:
         show_json(done._asdict())
     else:
-        click.echo(f"{done.achievements} achievements and {done.stacks} stacks; {done.new_versions} new versions.")
+        defined = f"{counted(done.achievements, 'achievement')} and {counted(done.stacks, 'stack')}"
+        click.echo(f"{defined}; {counted(done.new_versions, 'new version')}.")
 
 
-@import_.command()
+@import_.command(short_help="Record evidence and judgements from a file, as one batch.")
 @click.argument("file", type=_FILE)
 @click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a line per row to this CSV.")
@@ -82,7 +83,7 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
     import msgspec
 
     from api.commands.opening import opened, refuse_report
-    from api.commands.output import show_json
+    from api.commands.output import counted, show_json
     from api.commands.progress import progress
     from api.imports.results import import_results, preview_results, read_file, readable
     from api.imports.unusable import UnusableFile
@@ -97,7 +98,7 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
     with opened(create=not dry_run) as at:
         found = read_file(raw, at.ledger.catalogue())
         rows, refused = len(found.rows), len(found.refused)
-        click.echo(f"{file.name}: {rows + refused} rows, {rows} readable, {refused} refused.", err=True)
+        click.echo(f"{file.name}: {counted(rows + refused, 'row')}, {refused} of them not readable.", err=True)
         with progress("deciding" if dry_run else "recording") as tell:
             if dry_run:
                 outcome = preview_results(at.ledger, found, progress=tell)
@@ -113,14 +114,14 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
         _show(outcome)
 
 
-@import_.command()
+@import_.command(short_help="Import a competency framework, a 1EdTech CASE package.")
 @click.argument("file", type=_FILE)
 @json_option
 @database_option
 def case(file: Path, as_json: bool) -> None:
     """Import the competency framework in FILE, a 1EdTech CASE 1.x package."""
     from api.commands.opening import opened
-    from api.commands.output import show_json
+    from api.commands.output import counted, show_json
     from api.imports.case import import_case, rehearsed
     from api.imports.unusable import UnusableFile
 
@@ -137,7 +138,8 @@ def case(file: Path, as_json: bool) -> None:
         show_json({**answer, "recorded": bool(receipt.recorded), "position": receipt.position})
     else:
         said = "recorded" if receipt.recorded else "recorded before"
-        click.echo(f"{framework.title}: {len(framework.competencies)} competencies, {said}.")
+        many = counted(len(framework.competencies), "competency", "competencies")
+        click.echo(f"{framework.title}: {many}, {said}.")
 
 
 def _document(outcome: Outcome) -> dict[str, object]:

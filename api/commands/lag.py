@@ -25,12 +25,13 @@ def lag_(as_json: bool) -> None:
         show_json({"position": position, "followers": lags, "unasked": unasked, "dead_letters": waiting})
     else:
         rows = [
-            (one.follower, one.behind, one.counted, f"{one.seconds:.1f}")
+            (one.follower, f"{one.behind} {one.counted}", f"{one.seconds:.1f}")
             if isinstance(one, Lag)
-            else (one.follower, "?", one.reason, "?")
+            else (one.follower, one.reason, "?")
             for one in found
         ]
-        show_table(("follower", "behind", "", "seconds"), rows, empty="Nothing follows the log.")
-        click.echo(f"The log stands at position {position}; {waiting} dead letters wait.")
+        show_table(("follower", "behind", "seconds"), rows, empty="Nothing follows the log.")
+        waits = "1 dead letter waits" if waiting == 1 else f"{waiting} dead letters wait"
+        click.echo(f"The log stands at position {position}; {waits}.")
     if unasked:
         raise SystemExit(UNCHECKED)

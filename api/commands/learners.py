@@ -11,14 +11,15 @@ from api.commands.options import reading
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from ledger import Ledger
     from ledger.catalogue import Catalogue
     from ledger.event import Recorded
     from projections.transcript import Transcript, TranscriptEvidence
 
-_AT = click.option("--at", type=Moment(), help="As was known then: a position, an instant, or a date.")
-_ON = click.option("--on", type=Day(), help="As was valid then: a date or an instant.")
+_AT = click.option("--at", type=Moment(), help="As was known then: a position, an instant, or the end of a date.")
+_ON = click.option("--on", type=Day(), help="As was valid then: at the end of a date, or at an instant.")
 
 
 class _Known(NamedTuple):
@@ -39,7 +40,7 @@ def transcript_(learner_ref: str, at: Any, on: Any, full: bool, as_json: bool) -
     from api.commands.opening import opened
     from api.commands.output import show_json, show_table
     from projections.transcript import transcript
-    from projections.wording import number
+    from projections.wording import day
 
     with opened() as ledger_at:
         ledger_at.follow()
@@ -48,6 +49,7 @@ def transcript_(learner_ref: str, at: Any, on: Any, full: bool, as_json: bool) -
     if as_json:
         show_json({"learner_ref": learner_ref, **_fields(document)})
         return
+    click.echo(f"{learner_ref}, {day(known.on)}")
     rows = [
         (
             award.name,
@@ -61,7 +63,7 @@ def transcript_(learner_ref: str, at: Any, on: Any, full: bool, as_json: bool) -
     ]
     show_table(("award", "status", "since", "until", "credits", "hours"), rows, empty="No awards.")
     if document.credits or document.hours:
-        click.echo(f"Together {number(document.credits)} credits and {number(document.hours)} hours.")
+        click.echo(f"Together {_many(document.credits, 'credit')} and {_many(document.hours, 'hour')}.")
     if full:
         _told(document)
     if document.issuer is not None:
@@ -88,7 +90,7 @@ def progress_(learner_ref: str, at: Any, on: Any, as_json: bool) -> None:
         show_json({"learner_ref": learner_ref, **_fields(document)})
         return
     for stack in document.stacks:
-        click.echo(f"{stack.milestone_name}: {' '.join(stack.sentences)}")
+        click.echo(" ".join(stack.sentences))
     if not document.stacks:
         click.echo(f"No milestone was in effect on {known.on:%Y-%m-%d}, and none was held.")
 
@@ -111,6 +113,12 @@ def _told(document: Transcript) -> None:
         for one in document.evidence
     ]
     show_table(("evidence", "achievement", "attempt", "submitted", "judged"), rows, empty="No evidence.")
+
+
+def _many(amount: Decimal, unit: str) -> str:
+    from projections.wording import number
+
+    return f"{number(amount)} {unit}{'' if amount == 1 else 's'}"
 
 
 def _judged(evidence: TranscriptEvidence) -> str:

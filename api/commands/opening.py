@@ -37,7 +37,7 @@ class Opened:
 
     def follow(self) -> int:
         """Record all that follows from what stands there, let the views catch up, and return their position."""
-        with progress("following") as tell:
+        with progress("catching up") as tell:
             return self.followers.catch_up(tell)
 
     def settling(self, tell: Progress) -> Progress:

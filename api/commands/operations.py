@@ -6,6 +6,9 @@ import click
 
 from api.commands.options import database_option, json_option, reading
 
+_QUEUES = {"queue": "wait for an assessor", "confirm": "wait for confirmation", "review": "wait for review"}
+"""What the counts of queues mean, for people."""
+
 
 @click.command("init")
 @json_option
@@ -40,7 +43,10 @@ def stats_(as_json: bool) -> None:
         position = at.follow()
         with at.views.reading() as connection:
             found = {"position": position, **statistics(connection, at.ledger.now())}
-    (show_json if as_json else show_fields)(found)
+    if as_json:
+        show_json(found)
+    else:
+        show_fields({_QUEUES.get(name, name): count for name, count in found.items()})
 
 
 @click.command("rebuild")

@@ -28,6 +28,11 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: 
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return `1 stack`, `2 stacks`; *many* is said where it is no plain plural."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
+
+
 def show_fields(document: dict[str, Any]) -> None:
     """Print one line per field."""
     width = max((len(name) for name in document), default=0)

@@ -1,4 +1,4 @@
-"""A progress bar on stderr for long work, where somebody watches."""
+"""A progress bar on stderr for long work, where somebody watches: a file or another program gets none of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def progress(label: str) -> Iterator[Progress]:
 
     def tell(done: int, of: int) -> None:
         nonlocal bar, done_before
+        if not sys.stderr.isatty():
+            return
         if bar is None:
             bar = click.progressbar(length=max(of, 1), label=label, file=sys.stderr, show_pos=True)
             bar.__enter__()

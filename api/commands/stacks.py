@@ -33,7 +33,7 @@ def stacks_() -> None:
     help="For whom it would take effect.",
 )
 @click.option("--of", "name", metavar="PREVIEW", help="Look once more at the preview of this name.")
-@click.option("--limit", type=click.IntRange(1, _MOST), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, _MOST), default=100, show_default=True, help="At most so many.")
 @click.option("--after", type=click.IntRange(0), default=0, metavar="CURSOR", help="The `next` of the page before.")
 @reading
 def preview(file: Path, applies_to: AppliesTo, name: str | None, limit: int, after: int, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 from api.demo import story
@@ -76,7 +77,10 @@ def welcome(ledger: Ledger, database: Path, address: str, keys: dict[Role, str])
         yield f"# {meaning}"
         yield command
     yield ""
-    yield f"The command line works on it too, in another terminal: export LEDGER_DATABASE_URL=sqlite:///{database}"
+    yield "Answers are one long line; `| python3 -m json.tool` after a command lays them out."
+    yield "In another terminal, for README's tour over HTTP, and for the command line on this ledger:"
+    yield f"export LEDGER={address} AUDITOR={keys['auditor']} LEARNER={keys['learner']}"
+    yield f'export LEDGER_DATABASE_URL=sqlite:///{database} PATH="{get_path("scripts")}:$PATH"'
     yield "Stop with Ctrl-C."
 
 
@@ -102,7 +106,7 @@ def tour(ledger: Ledger, address: str, keys: dict[Role, str]) -> list[tuple[str,
             "Who judges it; the milestone follows:",
             curl("assessor", f"/learners/{chiara}/evidence/{waiting}/assessments", body),
         ),
-        ("She holds both now:", curl("learner", f"/learners/{chiara}/transcript")),
+        ("She holds both, a moment later:", curl("learner", f"/learners/{chiara}/transcript")),
         (
             f"Why {story.LEARNERS['s1001']} holds the milestone above it:",
             curl("auditor", f"/awards/{badge}/why"),

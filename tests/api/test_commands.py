@@ -275,6 +275,43 @@ def test_a_transcript_says_who_issued_it(college: Terminal) -> None:
     assert "Issued by A college, https://college.example\n" in college.run("transcript", "lea").stdout
 
 
+def test_a_transcript_says_whose_it_is_and_of_which_day(college: Terminal) -> None:
+    college.take_in(files.row())
+    shown = college.run("transcript", "lea", "--on", "2026-03-31").stdout
+
+    assert "lea, 31 March 2026" == shown.splitlines()[0]
+
+
+def test_why_names_people_as_the_college_does(college: Terminal) -> None:
+    college.take_in(files.row())
+    award = college.answer("awards")["items"][0]["id"]
+
+    assert "judged met by ana (marker)" in college.run("why", award).stdout
+
+
+def test_progress_names_each_milestone_once(college: Terminal) -> None:
+    college.take_in(files.row())
+    lines = college.run("progress", "lea").stdout.splitlines()
+
+    assert lines
+    assert not [line for line in lines if line.partition(":")[0] in line.partition(":")[2]]
+
+
+def test_nobody_who_reads_a_file_is_shown_a_progress_bar(college: Terminal) -> None:
+    college.take_in(files.row())
+
+    assert "" == college.run("doctor").stderr
+
+
+def test_a_list_says_how_to_go_on(college: Terminal) -> None:
+    for row in (files.row(), drilled()):
+        college.take_in(row)
+    first = college.answer("batches", "list", "--limit", "1")
+
+    assert f"More: --after {first['next']}" in college.run("batches", "list", "--limit", "1").stdout
+    assert "More" not in college.run("batches", "list").stdout
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -7,6 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
 from ledger.errors import Refused
@@ -45,6 +46,17 @@ def test_every_command_is_documented() -> None:
     missing = [path for path, _ in commands() if f"`{path}" not in everything()]
 
     assert [] == missing
+
+
+def test_help_says_what_every_option_is_for() -> None:
+    silent = [
+        f"{path} {option.opts[-1]}"
+        for path, command in commands()
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help
+    ]
+
+    assert [] == silent
 
 
 def test_every_request_is_documented() -> None:

@@ -11,7 +11,7 @@ _PATIENCE_S = 60.0
 
 @click.command("search")
 @click.argument("query", nargs=-1, required=True)
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
 @click.option("--after", "cursor", type=click.IntRange(1), metavar="CURSOR", help="The `next` of the list before.")
 @click.option("--oldest-first", is_flag=True, help="In the order of the log; else the newest come first.")
 @reading
