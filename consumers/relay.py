@@ -1,5 +1,5 @@
 """
-The relay: every fact of the log to Kafka, at least once, those of one learner in their order.
+The relay: the facts of the log to Kafka, at least once, those of one learner in their order.
 
 The log is the outbox: facts are read after the saved position, sent, seen to have arrived, and only then is the
 position saved, a few times a second. A crash in between sends the same facts again, under the same `ce_id`; so may a
@@ -34,6 +34,7 @@ _SAVE_EVERY_S = 0.25
 _AWAY_S = 5.0
 _LONGEST_PAUSE_S = 0.5  # brokers that are back are to be noticed
 _LEARNER = "learner-"
+_READS = "audit-"
 
 
 class TurnLost(Exception):
@@ -44,10 +45,16 @@ Publish = Callable[[list[Stored]], Iterable[Outgoing]]
 
 
 def facts(topics: Topics) -> Publish:
-    """Return what the relay publishes of a batch: every fact, learners' apart from all others."""
+    """
+    Return what the relay publishes of a batch: every fact, learners' apart from all others.
+
+    But for what auditors read: whose record somebody looked at is nobody's business outside, and changes nothing.
+    """
     events, definitions = topics.events, topics.definitions
     return lambda batch: (
-        message(stored, events if stored.stream.startswith(_LEARNER) else definitions) for stored in batch
+        message(stored, events if stored.stream.startswith(_LEARNER) else definitions)
+        for stored in batch
+        if not stored.stream.startswith(_READS)
     )
 
 

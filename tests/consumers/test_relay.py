@@ -23,11 +23,12 @@ from consumers.producing import NotSent
 from consumers.relay import Publish, Relay, TurnLost, facts
 from consumers.topics import Topics
 from consumers.turn import AlwaysMine, Turn
+from ledger.reads import NoteRead
 from ledger.store import Append, NewFact, Stored
 from tests import examples as ex
 from tests.consumers import messages as read
 from tests.consumers.messages import in_order, messages, until
-from tests.projections.college import College
+from tests.projections.college import OFFICE, College
 from tests.servers.kafka import Broker
 
 Make = Callable[..., Relay]
@@ -94,6 +95,23 @@ def test_every_fact_arrives_as_it_is_in_the_log(
     assert college.ledger.store.head() == relay().catch_up()
     assert _log(college) == _relayed(kafka, topics)
     assert college.ledger.store.head() == positions.of("relay")
+
+
+def test_what_auditors_read_stays_inside(
+    college: College, relay: Make, kafka: Broker, topics: Topics, positions: Positions
+) -> None:
+    before = _log(college)
+    note = NoteRead(account="per_ann", day=college.now.date(), what="awards.why", learner="lrn_lee")
+    college.ledger.execute(note, actor=OFFICE)
+    assert "record.read.v1" == _log(college)[-1].name
+    relaying = relay()
+
+    assert college.ledger.store.head() == relaying.catch_up() == positions.of("relay")
+    assert before == _relayed(kafka, topics)
+
+    college.earn("lrn_lee", ex.MIG)
+    relaying.catch_up()
+    assert [one for one in _log(college) if one.position != len(before) + 1] == _relayed(kafka, topics)
 
 
 def test_facts_of_learners_and_of_all_else_go_to_topics_of_their_own(
