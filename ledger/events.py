@@ -3,6 +3,9 @@ Every fact the ledger can hold, in the order they happen: definitions, people, t
 
 These classes and their stored names are the storage format. DO add a new version with an upcaster
 (`ledger/upcasters.py`) and a new frozen vector (`tests/vectors/`). DON'T remove, rename or re-mean a field.
+
+One file however long: it is a list without logic, read by heading; in parts, every fact would be named twice more at
+the one door through which all of them are imported.
 """
 
 from __future__ import annotations
