@@ -1,4 +1,4 @@
-"""README's tour, walked as it is written."""
+"""README's tour, walked as it is written, and what the page about auditing does with its ledger."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 TOUR = steps((ROOT / "README.md").read_text("utf-8"))
 OVER_HTTP = [step for step in TOUR if "$LEDGER" in step.command]
 ON_THE_COMMAND_LINE = [step for step in TOUR if step not in OVER_HTTP]
+AUDITED = steps((ROOT / "docs/auditing.md").read_text("utf-8"))
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +67,8 @@ def demo(tmp_path: Path, environment: dict[str, str]) -> Iterator[Demo]:
 def test_the_tour_on_the_command_line_prints_what_it_says(tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
 
-    assert [] == differing(ON_THE_COMMAND_LINE, tmp_path, environment)
+    assert AUDITED
+    assert [] == differing([*ON_THE_COMMAND_LINE, *AUDITED], tmp_path, environment)
 
 
 def test_the_tour_over_http_prints_what_it_says(tmp_path: Path, demo: Demo) -> None:
