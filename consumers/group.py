@@ -16,8 +16,8 @@ from concurrent.futures import TimeoutError as NotYet
 from time import monotonic
 from typing import Any, Protocol
 
-from kafka import KafkaConsumer, OffsetAndMetadata
-from kafka.errors import KafkaError
+from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata
+from kafka.errors import FencedInstanceIdError, KafkaError
 
 from consumers.cloud_events import Malformed, fact, place
 from consumers.connecting import leaving_nothing
@@ -53,12 +53,17 @@ class DeadLetters(Protocol):
         """Note a message by where it lies, durably; noting it again changes nothing."""
 
 
+class NameTaken(Exception):
+    """Another process that began later bears this one's name in the group."""
+
+
 class Member:
     """
     Follows *topics* as a member of *group*, and hands on the facts of the classes *about*.
 
     A member that is named by *instance* takes up its partitions again when it is back within the session timeout,
-    without the others noticing; two members must never bear the same name.
+    without the others noticing. Of two that bear the same name the one that joined last has its place, for the other
+    may be a process that was frozen; that one stays out until no member of its name is left.
     """
 
     def __init__(
@@ -86,7 +91,8 @@ class Member:
         self._committed_at = monotonic()
         self._away_since: float | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-handler")
-        self.loop = Loop(group, self.step, lambda: None, _LONGEST_PAUSE_S, outside=(KafkaError, *outside))
+        self._put_out = False
+        self.loop = Loop(group, self.step, lambda: None, _LONGEST_PAUSE_S, outside=(KafkaError, NameTaken, *outside))
         self._committing = Trouble(f"{group}, whose facts will come again,", KafkaError)
 
     def step(self) -> int:
@@ -96,6 +102,9 @@ class Member:
         except Exception as error:
             if not self._may_stay(error):
                 self._leave()  # whatever state it is in: join anew, and go on after what was committed
+            if isinstance(error, FencedInstanceIdError):
+                self._put_out = True
+                self._stay_out_while_another_is_in()
             raise
         self._away_since = None
         return done
@@ -118,6 +127,26 @@ class Member:
             return False
         self._away_since = self._away_since or monotonic()
         return monotonic() - self._away_since < _AWAY_S
+
+    def _stay_out_while_another_is_in(self) -> None:
+        """Raise NameTaken while a member of our name, which we are not, is in the group."""
+        with leaving_nothing() as connections:
+            admin = KafkaAdminClient(
+                bootstrap_servers=brokers(self._bootstrap),
+                bootstrap_timeout_ms=_CONNECT_MS,
+                request_timeout_ms=_ANSWER_MS,
+                kafka_client=connections,
+            )
+        try:
+            members = admin.describe_groups([self.group])[self.group]["members"]
+        finally:
+            admin.close()
+        if any(member.get("group_instance_id") == self._instance for member in members):
+            raise NameTaken(
+                f"another process bears LEDGER_INSTANCE={self._instance} too, and has this one's place in the group:"
+                " give each a name of its own and start it again, or end the other"
+            )
+        self._put_out = False
 
     def _step(self) -> int:
         consumer = self._joined()
@@ -192,6 +221,8 @@ class Member:
         if ours:
             try:
                 self._consumer.commit(ours, timeout_ms=_COMMIT_MS)
+            except FencedInstanceIdError:
+                raise
             except KafkaError as error:
                 if _passes(error):
                     self._owed = owed  # for another time: on a quiet partition nothing else would bring it up again
@@ -201,6 +232,10 @@ class Member:
         self._committed_at = monotonic()
 
     def _joined(self) -> Any:
+        if self._put_out:
+            self._stay_out_while_another_is_in()
+        if self._consumer is not None and self._instance is not None and _is_put_out(self._consumer):
+            raise FencedInstanceIdError(self._instance)
         if self._consumer is None:
             with leaving_nothing() as connections:
                 self._consumer = KafkaConsumer(
@@ -240,6 +275,18 @@ def _outcome(work: Callable[[], None]) -> Exception | None:
     except Exception as error:  # noqa: BLE001 -- a consumer outlives whatever fails
         return error
     return None
+
+
+def _is_put_out(consumer: Any) -> bool:
+    """
+    Whether another member took the place of *consumer*, which the library keeps to itself.
+
+    It ceases to tell the group that it is there, but goes on reading the partitions that it had.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001
+    with coordinator._lock:  # noqa: SLF001
+        settled = coordinator.stable() and not coordinator.rejoin_needed
+        return bool(settled and not coordinator._heartbeat_enabled)  # noqa: SLF001
 
 
 def _passes(error: Exception) -> bool:

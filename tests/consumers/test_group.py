@@ -255,6 +255,34 @@ def test_a_member_with_a_name_has_its_partitions_again_when_it_is_back(
 
 
 @pytest.mark.slow
+def test_of_two_that_bear_one_name_the_first_stays_out_says_why_and_is_back_after_the_other(
+    member: Make, send: Callable[..., None], topics: Topics, kafka: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    if kafka.kind == "Tansu":
+        pytest.skip("Tansu knows no members by name")
+    one, two = Heard(), Heard()
+    first = member(one, instance="same")
+    send(*_registered(topics, *range(1, 51)))
+    until(lambda: len(one.facts) == 50 and _committed(kafka, topics) == 50)
+    second = member(two, instance="same")
+    until(lambda: first.loop.failing is not None, 15)
+    send(*_registered(topics, *range(51, 101)))
+    until(lambda: len(two.facts) >= 50 and _committed(kafka, topics) == 100)
+    time.sleep(5)
+    told = [record.getMessage() for record in caplog.records if record.name == "consumers.trouble"]
+    why = str(first.loop.failing)
+
+    assert "another process bears LEDGER_INSTANCE=same too" in why
+    assert 50 == len(one.facts)
+    assert second.loop.failing is None
+    assert [f"ledger-tests does not get on: {why}; it tries again until it does"] == told
+    second.close()
+    send(*_registered(topics, *range(101, 151)))
+    until(lambda: len(one.facts) >= 100, 30)
+    assert first.loop.failing is None
+
+
+@pytest.mark.slow
 def test_a_member_outlives_its_brokers(member: Make, send: Callable[..., None], topics: Topics, kafka: Broker) -> None:
     if not kafka.keeps:
         pytest.skip(f"{kafka.kind} keeps nothing over its end")
