@@ -2,7 +2,7 @@
 The blast radius through the doors, and carrying it out: reviews are queued, one learner at a time, by two people.
 
 Carrying out is a command for each learner, and for an assessor one that records the discrediting after them: a crash
-in between heals by doing it again, for each award is queued once.
+in between heals by doing it again, for each award is queued once. What is awarded later is queued by the rules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ledger.event import Actor
 from ledger.events import AwardQueued
 from ledger.learners.commands import DiscreditEvidence, DoubtAwards, LearnerCommand
 from ledger.people import DiscreditAssessor, people
-from ledger.previewing import Progress
+from ledger.previewing import Progress, changed
 from ledger.private import Private
 from ledger.receipt import Receipt
 from projections.foretold import names
@@ -99,8 +99,17 @@ def carry_out(
     position = ledger.store.head()
     if doubt.kind == "assessor":
         position = ledger.execute(record, actor=actor, key=key).position
+        # From here on the rules queue what is awarded; what was awarded since we looked may not have been.
+        since = changed(ledger.store, moment.position, position)
+        again = [one for one in who(ledger.store, doubt, ledger.catalogue(), position) if one in since]
+        commands = [_command(doubt, learner, by, approved_by, reason) for learner in again]
+        more, refused_since = _execute(ledger, commands, actor, None)
+        queued += more
+        refused += [one for one in refused_since if one.learner_id not in {known.learner_id for known in refused}]
+        concerned = [*dict.fromkeys([*concerned, *again])]
+        position = max(position, ledger.store.head()) if more else position
     return CarriedOut(
-        kind=doubt.kind, subject=doubt.subject, learners=len(commands), queued=queued, refused=refused,
+        kind=doubt.kind, subject=doubt.subject, learners=len(concerned), queued=queued, refused=refused,
         position=position,
     )  # fmt: skip
 

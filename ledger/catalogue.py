@@ -213,6 +213,10 @@ class Catalogue:
             for grant in person.roles.get(role, ())
         )
 
+    def discredited(self, account: str) -> bool:
+        """Whether this human being's judgements were found wanting."""
+        return any(person.discredited for person in self._same(account))
+
     def recused(self, account: str, learner_id: str) -> bool:
         """Whether this human being declared a conflict of interest with the learner."""
         if account not in self._roots and not (account in self.people and self.people[account].conflicts):

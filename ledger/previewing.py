@@ -29,6 +29,7 @@ from ledger.supposing import supposing
 CatalogueAt = Callable[[int], Catalogue]
 Progress = Callable[[int, int], None]
 _READ_AT_ONCE = 5000
+_LEARNER = "learner-"
 _FOLDED_AT_ONCE = 200
 
 
@@ -133,6 +134,15 @@ def naming(
     return found
 
 
+def changed(store: Store, after: int, until: int) -> set[str]:
+    """Return the learners about whom there are facts after one position, up to another."""
+    found: set[str] = set()
+    while read := store.read_log(after, _READ_AT_ONCE, until):
+        found.update(one.stream.removeprefix(_LEARNER) for one in read if one.stream.startswith(_LEARNER))
+        after = read[-1].position
+    return found
+
+
 def saying(field: str, names: Iterable[str]) -> re.Pattern[bytes]:
     """Return what finds any of *names* as the value of *field*, as it is written in a body."""
     written = b"|".join(re.escape(msgspec.json.encode(name)) for name in sorted(names))
@@ -149,12 +159,12 @@ class World(NamedTuple):
 
     @classmethod
     def of(cls, catalogue: Catalogue, supposed: Supposed, at: datetime) -> World:
-        changed, version = supposing(catalogue, supposed, at)
+        supposed_so, version = supposing(catalogue, supposed, at)
         effective_at = supposed.effective(at)
-        milestone, _ = changed.published(supposed.definition.milestone)
+        milestone, _ = supposed_so.published(supposed.definition.milestone)
         return cls(
             Setting(now=effective_at, catalogue=catalogue),
-            Setting(now=effective_at, catalogue=changed),
+            Setting(now=effective_at, catalogue=supposed_so),
             version,
             milestone,
         )

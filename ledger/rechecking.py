@@ -14,14 +14,12 @@ from msgspec.structs import replace
 from ledger.decider import Setting
 from ledger.errors import Refused
 from ledger.foresight import Digest, PreviewName, Question, Rechecked, Supposed
-from ledger.previewing import CatalogueAt, World, concerned, stories, up_to
+from ledger.previewing import CatalogueAt, World, changed, concerned, stories, up_to
 from ledger.store import Store
 
 _NAMED = 5
 _FEW = 200
 _ROUNDS = 20
-_READ_AT_ONCE = 5000
-_LEARNER = "learner-"
 
 
 class _Worlds(NamedTuple):
@@ -67,7 +65,7 @@ class Recheck:
             _, supposed, then, today = self._worlds
             names = then.names(supposed) | today.names(supposed)
             self._concerned.update(concerned(self._store, names, supposed.stack_id, head, after=self.position))
-            some = self._concerned & _changed(self._store, self.position, head)
+            some = self._concerned & changed(self._store, self.position, head)
             for learner_id, facts in stories(self._store, sorted(some), head):
                 lines = today.foresee(learner_id, supposed.stack_id, facts)
                 self._note(learner_id, {line.award_id for line in lines if line.outcome == "loses"})
@@ -119,12 +117,3 @@ def _worlds(catalogue_at: CatalogueAt, question: Question, setting: Setting, hea
     except Refused:
         return None
     return _Worlds(named, supposed, then, World.of(setting.catalogue, supposed, setting.now))
-
-
-def _changed(store: Store, after: int, until: int) -> set[str]:
-    """Return the learners about whom there are facts after one position, up to another."""
-    found: set[str] = set()
-    while read := store.read_log(after, _READ_AT_ONCE, until):
-        found.update(one.stream.removeprefix(_LEARNER) for one in read if one.stream.startswith(_LEARNER))
-        after = read[-1].position
-    return found

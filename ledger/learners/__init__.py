@@ -35,7 +35,8 @@ __all__ = ["Record", "affected", "consequences", "learners"]
 
 def decide(record: Record, command: c.LearnerCommand, setting: Setting) -> list[Event]:
     """Return the facts that follow from *command*, or raise `Refused`."""
-    return _DECIDE[type(command)](record, command, setting)
+    facts = _DECIDE[type(command)](record, command, setting)
+    return [*facts, *doubting.doubted_already(record, facts, setting)]
 
 
 def _together(record: Record, command: c.Together, setting: Setting) -> list[Event]:

@@ -4,6 +4,7 @@ Which awards rest on what is in doubt, and queueing them for review.
 - An award rests on a discredited judgement only if what else was judged would not do; on discredited evidence always.
 - Against a revised definition, evidence and judgements are held as they would be when submitted and judged.
 - Nothing is taken: a person reviews each award, and each is queued once for the same doubt.
+- What is awarded later on evidence or by an assessor found wanting before is queued with the award.
 - It takes two registrars, neither of them the learner, the assessor, or the other.
 """
 
@@ -19,10 +20,12 @@ from ledger.decider import LOCAL_ADMINISTRATION, Setting
 from ledger.doubt import REASONS, Affected, Doubt, Falling, Fate, Rests
 from ledger.event import Event
 from ledger.events import (
+    AchievementAwarded,
     AwardLapsed,
     AwardQueued,
     AwardRevoked,
     AwardSuspended,
+    Basis,
     EvidenceDiscredited,
     StackBroken,
 )
@@ -30,6 +33,7 @@ from ledger.ids import derived
 from ledger.learners import commands as c
 from ledger.learners.consequences import falling
 from ledger.learners.evidence import require_evidence
+from ledger.learners.evolve import folded
 from ledger.learners.loss import queue_review
 from ledger.learners.outcome import standing
 from ledger.learners.people import require_registrar, same
@@ -94,6 +98,30 @@ def discredit(record: Record, command: c.DiscreditEvidence, setting: Setting) ->
         reason=command.reason,
     )
     return [found, *_queue(record, doubt, setting)]
+
+
+def doubted_already(record: Record, facts: list[Event], setting: Setting) -> list[Event]:
+    """Return the reviews of what *facts* award on what was found wanting before; nobody has to carry it out again."""
+    awarded = [fact.basis for fact in facts if isinstance(fact, AchievementAwarded) and fact.basis.stack is None]
+    if not awarded:
+        return []
+    after = folded(record, facts)
+    reviews: list[Event] = []
+    for doubt in dict.fromkeys(doubt for basis in awarded for doubt in _found_wanting(after, basis, setting)):
+        reviews += _queue(after, doubt, setting)
+    return reviews
+
+
+def _found_wanting(record: Record, basis: Basis, setting: Setting) -> Iterator[Doubt]:
+    """Yield what was found wanting before among that which an award rests on."""
+    if basis.evidence_id in record.discredited:
+        yield Doubt(kind="evidence", subject=basis.evidence_id)
+    judges = [record.assessments[one].assessor for one in basis.assessments]
+    if basis.recognition is not None:
+        judges.append(record.recognitions[basis.recognition].recognised_by)
+    for judge in judges:
+        if setting.catalogue.discredited(judge):
+            yield Doubt(kind="assessor", subject=setting.catalogue.root(judge))
 
 
 def _require_published(doubt: Doubt, setting: Setting) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,29 @@ def test_an_assessors_blast_radius_reaches_through_stacks(college: Service, regi
         "Achievement mig, version 1, rests on it. If it were revoked, Achievement welder would be broken, and after "
     )
     assert (views, head) == (college.views.hash(), college.ledger.store.head())
+
+
+def test_what_is_awarded_while_others_are_queued_is_queued_too(
+    college: Service, registrars: tuple[Caller, Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gail, hugo = registrars
+    execute_many = college.ledger.execute_many
+    late: list[str] = []
+
+    def awarding_meanwhile(*given: Any, **more: Any) -> Any:
+        answers = execute_many(*given, **more)
+        if not late:
+            late.append(college.learner("S-2"))
+            college.award(late[0], "mig")
+        return answers
+
+    monkeypatch.setattr(college.ledger, "execute_many", awarding_meanwhile)
+
+    done = gail.post(
+        f"/people/{college.person('assessor').account}/discrediting", {"reason": "Sold marks."}, **second(hugo)
+    ).get_json()
+
+    assert (2, 2) == (done["learners"], done["queued"])
 
 
 def test_two_registrars_queue_reviews_and_nothing_is_taken(college: Service, registrars: tuple[Caller, Caller]) -> None:

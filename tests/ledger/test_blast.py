@@ -179,6 +179,72 @@ def test_a_review_that_was_decided_is_not_asked_for_again(college: College) -> N
     assert () == college.ledger.execute(doubting(LEE, ANA), actor=OFFICE).recorded
 
 
+# Awarded later
+
+
+def reviews(college: College, learner: str) -> list[tuple[str, str | None]]:
+    facts = [one.fact for one in college.ledger.facts(f"learner-{learner}")]
+    return [(one.reason, one.award_id) for one in facts if isinstance(one, AwardQueued) and one.queue == "review"]
+
+
+def discredit_ana(college: College) -> None:
+    college.ledger.execute(
+        DiscreditAssessor(person_id=ex.ANA, by=ex.REGISTRAR, approved_by=ex.SECOND_REGISTRAR, reason="Sold marks."),
+        actor=OFFICE,
+    )
+
+
+def test_what_is_awarded_later_on_discredited_evidence_goes_to_review_by_itself(college: College) -> None:
+    college.earn(LEE, "arc")
+    college.do(discrediting(LEE, "arc"))
+    assert [] == reviews(college, LEE)
+    (queue_id,) = college.ledger.record(LEE).queued
+    conferring = c.ConferAward(learner_id=LEE, queue_id=queue_id, by=ex.REGISTRAR)
+
+    college.do(conferring)
+
+    (award,) = college.ledger.record(LEE).awards
+    assert [("evidence discredited", award)] == reviews(college, LEE)
+    assert college.ledger.record(LEE).awards[award].live(college.now)
+    assert () == college.ledger.execute(conferring, actor=OFFICE).recorded
+
+
+def test_what_is_awarded_later_by_a_discredited_assessor_goes_to_review_by_itself(college: College) -> None:
+    college.say(*ex.person("per_other", linked=(ex.ANA,)))
+    discredit_ana(college)
+
+    college.earn(LEE, ex.MIG)
+    college.earn(MO, ex.MIG, judge=ex.BEN)
+
+    (award,) = college.ledger.record(LEE).awards
+    assert ([("assessor discredited", award)], []) == (reviews(college, LEE), reviews(college, MO))
+    assert () == college.ledger.execute(doubting(LEE, ANA), actor=OFFICE).recorded, "it is queued already"
+
+
+def test_what_stands_without_a_discredited_assessor_needs_no_review(college: College) -> None:
+    discredit_ana(college)
+    college.earn(LEE, ex.SAFETY)
+    evidence_id = f"ev-{LEE}-{ex.SAFETY}"
+    adjudication = c.AssessEvidence(
+        learner_id=LEE, assessment_id="adj", evidence_id=evidence_id, assessor=ex.CLEO, met=True,
+        capacity="adjudicator",
+    )  # fmt: skip
+
+    college.do(assessment(LEE, evidence_id, ex.BEN, met=False), adjudication)
+
+    assert (1, []) == (len(college.ledger.record(LEE).awards), reviews(college, LEE))
+
+
+def test_what_a_discredited_assessor_recognises_goes_to_review(college: College) -> None:
+    discredit_ana(college)
+    college.do(
+        c.RegisterLearner(learner_id=LEE),
+        c.RecogniseLearning(learner_id=LEE, recognition_id="rec-1", achievement_id=ex.MIG, by=ex.ANA, source=WHY),
+    )
+
+    assert ["assessor discredited"] == [reason for reason, _ in reviews(college, LEE)]
+
+
 @pytest.mark.parametrize(
     ("people", "reason"),
     [
