@@ -16,6 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ledger.sqlite_file import available
+from ledger.store import StoreUnavailable
 from projections.connection import Target
 from projections.shelf import Moved, ViewsMissing, Writer
 from projections.tables import fingerprint, making, making_indexes
@@ -53,16 +55,14 @@ class Files:
     @contextmanager
     def building(self) -> Iterator[None]:
         self.directory.mkdir(parents=True, exist_ok=True)
-        lock = sqlite3.connect(self.directory / "building.lock", isolation_level=None, timeout=_PATIENCE_SECONDS)
+        with available():
+            lock = sqlite3.connect(self.directory / "building.lock", isolation_level=None, timeout=_PATIENCE_SECONDS)
         try:
             deadline = time.monotonic() + 10 * _PATIENCE_SECONDS
-            while True:
-                try:
-                    lock.execute("BEGIN EXCLUSIVE")
-                    break
-                except sqlite3.OperationalError:
+            with available():
+                while not _locked(lock):
                     if time.monotonic() > deadline:
-                        raise
+                        raise StoreUnavailable("another process has been building the views for long; try again later")
             yield
         finally:
             lock.close()
@@ -270,6 +270,17 @@ def _made_alike(connection: sqlite3.Connection) -> bool:
     except sqlite3.DatabaseError:
         return False
     return found is not None and found[0] == fingerprint()
+
+
+def _locked(lock: sqlite3.Connection) -> bool:
+    """Take *lock*, or say that another process has it; only that is worth waiting for."""
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:
