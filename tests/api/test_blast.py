@@ -55,7 +55,7 @@ def test_what_is_awarded_while_others_are_queued_is_queued_too(
 ) -> None:
     gail, hugo = registrars
     execute_many = college.ledger.execute_many
-    late: list[str] = []
+    late: list[Caller] = []
 
     def awarding_meanwhile(*given: Any, **more: Any) -> Any:
         answers = execute_many(*given, **more)
