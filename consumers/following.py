@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from threading import Lock, Thread
 from time import monotonic
 
 from consumers.dead_letters import DeadLetters
-from consumers.lag import Lag, Unasked, of_followers, of_groups
+from consumers.lag import Lag, Unasked, of_checkpoints, of_followers, of_groups
+from consumers.witnesses import to_be_asked
 from ledger.settings import Settings
 from ledger.store import Store
+from ledger.transparency.note import VerifierKey
+from ledger.transparency.published import PublishedLog
 from projections.views import Views
 
 VIEWS = "views"
+CHECKPOINTS = "checkpoints"  # whose position is no fact's
 _HERE = ("settle",)
 _WITH_KAFKA = ("relay", "transcripts")
 _GROUPS_FRESH_S = 5.0
@@ -25,7 +29,8 @@ class Following:
     """
     Who follows depends on the mode: settling in this process or, with Kafka, relay, transcripts and consumer groups.
 
-    *positions* says what each has handled, by its name.
+    *positions* says what each has handled, by its name. *witnesses* are asked to cosign what is *published*, and are
+    as far as they did.
     """
 
     def __init__(
@@ -37,6 +42,8 @@ class Following:
         *,
         kafka: str | None = None,
         letters: DeadLetters | None = None,
+        published: PublishedLog | None = None,
+        witnesses: Iterable[VerifierKey] = (),
     ) -> None:
         self._store = store
         self._views = views
@@ -44,6 +51,8 @@ class Following:
         self._now = now
         self._kafka = kafka
         self._letters = letters
+        self._published = published
+        self._witnesses = tuple(witnesses)
         self._groups: Found = []
         self._asked_at = float("-inf")
         self._asking = Lock()
@@ -56,10 +65,19 @@ class Following:
         views: Views,
         positions: Callable[[], Mapping[str, int]],
         now: Callable[[], datetime],
+        published: PublishedLog,
     ) -> Following:
         """Return what follows the ledger that *settings* name."""
-        letters = DeadLetters.of_ledger(settings)
-        return cls(store, views, positions, now, kafka=settings.kafka, letters=letters)
+        return cls(
+            store,
+            views,
+            positions,
+            now,
+            kafka=settings.kafka,
+            letters=DeadLetters.of_ledger(settings),
+            published=published,
+            witnesses=[one.key for one in to_be_asked(settings.witnesses)],
+        )
 
     def position(self) -> int:
         """Return the position of the log's last fact."""
@@ -70,11 +88,24 @@ class Following:
         return [*self.followers(), *self._ask_groups()]
 
     def followers(self) -> list[Lag]:
-        """Return the lag of those who follow the log itself."""
+        """Return the lag of those who follow the log itself, and of whatever takes its checkpoints outside."""
         expected, gone = (_WITH_KAFKA, _HERE) if self._kafka else (_HERE, _WITH_KAFKA)
         saved = {name: position for name, position in self._positions().items() if name not in gone}
-        positions = {VIEWS: self._views.position(), **dict.fromkeys(expected, 0), **saved}
-        return of_followers(self._store, positions, self._now())
+        sent_us = saved.pop(CHECKPOINTS, 0)
+        positions = {VIEWS: self._views.position(), **dict.fromkeys(expected, 0), **saved, **self._cosigned()}
+        now = self._now()
+        found = of_followers(self._store, positions, now)
+        if self._kafka and self._published is not None:
+            found.append(of_checkpoints(CHECKPOINTS, self._published, sent_us, now))
+        return found
+
+    def _cosigned(self) -> dict[str, int]:
+        """Return by witness up to which fact it cosigned the log; one that is away stays where it was."""
+        newest = None if self._published is None or not self._witnesses else self._published.newest()
+        if self._published is None or newest is None:
+            return {}
+        origin = newest.checkpoint.origin
+        return {f"witness {key.name}": self._published.cosigned_up_to(origin, key) or 0 for key in self._witnesses}
 
     def groups(self) -> Found:
         """Return the lag of consumer groups as last heard, and ask anew meanwhile: never waits for the brokers."""

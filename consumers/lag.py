@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ledger.store import Store, StoreUnavailable, microseconds
+from ledger.transparency.published import PublishedLog
 
 if TYPE_CHECKING:
     from consumers.group_lag import Groups
 
 _SECOND_US = 1_000_000
+_CHECKPOINTS_MOST = 1_000  # so many behind, or more
 
 
 class Lag(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one follower is behind; `position` is what it has handled, None of a consumer group."""
+    """How far one follower is behind; `position` is what it has handled, None where messages are counted."""
 
     follower: str
     behind: int
@@ -48,6 +50,13 @@ def of_followers(store: Store, positions: Mapping[str, int], now: datetime) -> l
         seconds = max(0, now_us - first[0].recorded_us) / _SECOND_US if first else 0.0
         lags.append(Lag(follower=follower, behind=behind, counted="facts", seconds=seconds, position=position))
     return lags
+
+
+def of_checkpoints(follower: str, published: PublishedLog, sent_us: int, now: datetime) -> Lag:
+    """Return the lag of who sends checkpoints, the last of them published *sent_us* microseconds after 1970."""
+    waiting = published.after(sent_us, _CHECKPOINTS_MOST)
+    seconds = max(0, microseconds(now) - microseconds(waiting[0].at)) / _SECOND_US if waiting else 0.0
+    return Lag(follower=follower, behind=len(waiting), counted="messages", seconds=seconds)
 
 
 def of_groups(bootstrap: str, groups: Mapping[str, Iterable[str]], now: datetime) -> list[Lag | Unasked]:

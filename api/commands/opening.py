@@ -74,7 +74,7 @@ def opened(*, create: bool = False) -> Iterator[Opened]:
         shipping = Shipping.of_ledger(settings, log, positions) if alone else None
         followers = Followers(ledger, views, positions, settles=alone, sequencer=sequencer, shipping=shipping)
         ends.enter_context(closing(followers))
-        following = Following.of_ledger(settings, ledger.store, views, followers.positions, ledger.now)
+        following = Following.of_ledger(settings, ledger.store, views, followers.positions, ledger.now, log.published)
         ends.enter_context(closing(following))
         yield Opened(ledger, views, followers, following, log)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from consumers.lag import Lag, of_followers
 from ledger import Ledger
 from ledger.event import Actor
 from ledger.learners.commands import RegisterLearner
+from ledger.store import microseconds
 from projections.views import Views
+from tests.consumers.recorded import COSIGNER, OTHER, Recorded
 from tests.places import settings_in
 
 ACTOR = Actor(id="local", role="operator", client="test")
@@ -99,6 +102,49 @@ def test_with_kafka_relay_and_transcripts_follow_the_log(ledger: Ledger, clock: 
     assert 1 == following.dead_letters()
     views.close()
     following.close()
+
+
+def test_a_witness_that_is_away_is_behind_and_says_since_when(tmp_path: Path, clock: Clock) -> None:
+    with ExitStack() as ends:
+        recorded = Recorded(tmp_path, ends)
+        views = ends.enter_context(closing(Views(tmp_path / "views")))
+        published = recorded.log.published
+        both = [COSIGNER.verifier, OTHER.verifier]
+        now = lambda: recorded.now  # noqa: E731
+        following = Following(recorded.store, views, dict, now, published=published, witnesses=both)
+        assert ["views", "settle"] == [one.follower for one in following.followers()], "nothing is published yet"
+        recorded.grow(3)
+        newest = published.newest()
+        assert newest is not None
+        text = newest.note.partition("\n\n")[0] + "\n"
+        published.add_cosignature(3, COSIGNER.cosign(text, 1).line)
+        recorded.grow(2)
+        recorded.now += timedelta(minutes=10)
+
+        assert [
+            lag("witness witness.example/w1", 2, 600.0, 3),
+            lag("witness witness.example/w2", 5, 602.0, 0),
+        ] == following.followers()[2:]
+
+
+def test_checkpoints_that_were_not_sent_yet_are_counted(tmp_path: Path) -> None:
+    with ExitStack() as ends:
+        recorded = Recorded(tmp_path, ends)
+        views = ends.enter_context(closing(Views(tmp_path / "views")))
+        saved: dict[str, int] = {}
+        published = recorded.log.published
+        following = Following(
+            recorded.store, views, lambda: saved, lambda: recorded.now, kafka="127.0.0.1:1", published=published
+        )
+        for _ in range(3):
+            recorded.grow(2)
+        first, *_ = published.after(0, 10)
+        saved["checkpoints"] = microseconds(first.at)
+        recorded.now += timedelta(minutes=1)
+
+        assert Lag(follower="checkpoints", behind=2, counted="messages", seconds=62.0) == following.followers()[-1]
+        saved["checkpoints"] = microseconds(recorded.now)
+        assert Lag(follower="checkpoints", behind=0, counted="messages", seconds=0.0) == following.followers()[-1]
 
 
 @pytest.mark.slow
