@@ -20,6 +20,8 @@ from ledger.transparency.faults import Disproven, Malformed
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _READABLE = 0o100644 << 16
+_LARGEST = 512 * 1024 * 1024
+_CLAIM = "bundle.json"
 
 
 class Writer(Protocol):
@@ -99,10 +101,15 @@ class _DirectoryRead:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._names: set[str] = set()
+        if not (path / _CLAIM).is_file():
+            raise Malformed(f"{path} is no bundle: it holds no {_CLAIM}.")
         for at, directories, files in os.walk(path):
             for name in (*directories, *files):
-                if (Path(at) / name).is_symlink():
-                    raise Malformed(f"{Path(at) / name} is a link; a bundle has none.")
+                found = Path(at) / name
+                if found.is_symlink():
+                    raise Malformed(f"{found} is a link; a bundle has none.")
+                if not (found.is_file() or found.is_dir()):  # a pipe would be waited for, a device read for ever
+                    raise Malformed(f"{found} is no file that can be in a bundle.")
             self._names |= {(Path(at) / name).relative_to(path).as_posix() for name in files}
 
     def has(self, name: str) -> bool:
@@ -111,16 +118,18 @@ class _DirectoryRead:
     def read(self, name: str) -> bytes:
         if name not in self._names:
             raise Malformed(f"{name} is missing from the bundle.")
-        return (self._path / name).read_bytes()
+        path = self._path / name
+        _refuse_large(name, path.stat().st_size)
+        return path.read_bytes()
 
     @contextmanager
     def compared(self) -> Iterator[Writer]:
         left = set(self._names)
-        read = self.read
+        read, path = self.read, self._path
 
         class Comparing:
             def put(self, name: str, data: bytes) -> None:
-                if read(name) != data:
+                if (name in left and (path / name).stat().st_size != len(data)) or read(name) != data:
                     raise Disproven(f"{name} is not what follows from the rest of the bundle.")
                 left.discard(name)
 
@@ -146,6 +155,7 @@ class _ArchiveRead:
     def read(self, name: str) -> bytes:
         if name not in self._members:
             raise Malformed(f"{name} is missing from the bundle.")
+        _refuse_large(name, self._members[name].file_size)
         try:
             return self._archive.read(self._members[name])
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError) as error:
@@ -215,6 +225,11 @@ def _archive(sink: _Sink) -> Iterator[Writer]:
         sink.over = True
         archive.close()
         raise
+
+
+def _refuse_large(name: str, size: int) -> None:
+    if size > _LARGEST:
+        raise Malformed(f"{name} is larger than any file of a bundle is: {size} bytes.")
 
 
 def _unreadable(error: Exception) -> Malformed:

@@ -50,8 +50,8 @@ def _checked(file: Path, keys: list[VerifierKey], witnesses: list[VerifierKey]) 
     from api.audit import checking, proofs
     from ledger.transparency.faults import Malformed
 
-    start = b"" if file.is_dir() else _start(file)
-    if file.is_dir() or start.startswith(_ARCHIVE):
+    data = b"" if file.is_dir() else _read(file)
+    if file.is_dir() or data.startswith(_ARCHIVE):
         bundle = checking.check(file, keys, witnesses)
         claim = bundle.claim
         about = {
@@ -60,10 +60,9 @@ def _checked(file: Path, keys: list[VerifierKey], witnesses: list[VerifierKey]) 
             "period": f"all facts recorded from {claim.since} to before {claim.before}, as of position {claim.size}",
         }
         return claim.kind, bundle, f"Proven: these {bundle.facts} facts are {about[claim.kind]} of {claim.origin}."
-    if file.stat().st_size > _LARGEST:
+    if len(data) > _LARGEST:
         raise Malformed(f"{file} is too large to be a proof or a checkpoint.")
-    data = file.read_bytes()
-    if start.startswith(_PROOF):
+    if data.startswith(_PROOF):
         proof = proofs.check(data, keys, witnesses)
         fact = f"{proof.envelope.name}, version {proof.envelope.version} of {proof.envelope.stream}"
         when = f"recorded at {proof.envelope.recorded_at}"
@@ -72,6 +71,8 @@ def _checked(file: Path, keys: list[VerifierKey], witnesses: list[VerifierKey]) 
     return "checkpoint", checkpoint, f"Proven: {checkpoint.origin} had {checkpoint.size} facts, root {checkpoint.root}."
 
 
-def _start(file: Path) -> bytes:
+def _read(file: Path) -> bytes:
+    """Return the content of *file*, which may be a pipe; of an archive, no more than how it begins."""
     with file.open("rb") as opened:
-        return opened.read(len(_PROOF))
+        start = opened.read(len(_PROOF))
+        return start if start.startswith(_ARCHIVE) else start + opened.read(_LARGEST + 1 - len(start))

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from click.testing import CliRunner, Result
@@ -298,6 +299,53 @@ def test_a_bundle_that_is_a_compressed_or_linked_copy_is_refused(source: Source,
     for spoilt in ("compressed.zip", "linked"):
         with pytest.raises(Malformed):
             checking.check(tmp_path / spoilt, keys(source), [])
+
+
+@pytest.mark.parametrize("name", ["README.md", "another"])
+def test_a_pipe_in_a_bundle_is_refused_not_waited_for(source: Source, tmp_path: Path, name: str) -> None:
+    path = bundle(source, tmp_path / "bundle", as_of_300)
+    (path / name).unlink(missing_ok=True)
+    os.mkfifo(path / name)
+
+    with pytest.raises(Malformed, match=f"{name} is no file that can be in a bundle"):
+        checking.check(path, keys(source), ())
+
+
+@pytest.mark.parametrize(("name", "raised"), [("bundle.json", Malformed), ("README.md", Disproven)])
+def test_a_file_that_is_larger_than_memory_is_not_read(
+    source: Source, tmp_path: Path, name: str, raised: type[Exception]
+) -> None:
+    path = bundle(source, tmp_path / "bundle", as_of_300)
+    os.truncate(path / name, 2**40)
+
+    with pytest.raises(raised, match=name):
+        checking.check(path, keys(source), ())
+
+
+def test_a_directory_that_is_no_bundle_is_not_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "root").symlink_to("/")
+
+    with pytest.raises(Malformed, match="is no bundle"):
+        checking.check(tmp_path, (), ())
+
+
+def test_a_proof_is_read_from_a_pipe_and_no_further_than_a_proof_goes(source: Source, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    said = []
+    for content in (str(award_proof(source)).encode(), b"c2sp.org/tlog-proof@v1" * 2**22):
+
+        def feed(content: bytes = content) -> None:
+            with suppress(BrokenPipeError), pipe.open("wb") as file:
+                file.write(content)
+
+        feeding = Thread(target=feed, daemon=True)
+        feeding.start()
+        said.append(run("audit", "check", pipe, "--key", str(keys(source)[0])).exit_code)
+        feeding.join(10)
+
+    assert [0, 4] == said
 
 
 def test_a_zip_file_with_a_name_twice_is_refused(source: Source, tmp_path: Path) -> None:
