@@ -12,10 +12,12 @@ import pytest
 from ledger import errors
 from ledger.blast import blast_radius
 from ledger.doubt import Affected, Doubt
-from ledger.events import AssessorDiscredited, AwardQueued, EvidenceDiscredited
+from ledger.events import AchievementAwarded, AssessorDiscredited, AwardQueued, EvidenceDiscredited
+from ledger.learners import JUDGING
 from ledger.learners import commands as c
 from ledger.people import DiscreditAssessor, people
 from tests import examples as ex
+from tests.house.slices import commands, facts_of
 from tests.ledger.test_previewing import earn_safety
 from tests.projections.college import OFFICE, WHY, College, assessment, live_through
 from tests.specification import NOW, given
@@ -80,6 +82,8 @@ def test_an_award_stands_where_what_others_judged_would_do(college: College) -> 
 
     assert ("stands without it", ()) == (by_ana.rests, by_ana.falls)
     assert "rests on it" == by_cleo.rests
+    assert () == college.ledger.execute(doubting(LEE, ANA), actor=OFFICE).recorded
+    assert college.ledger.execute(doubting(LEE, Doubt(kind="assessor", subject=ex.CLEO)), actor=OFFICE).recorded
 
 
 def test_all_accounts_of_the_assessor_count(college: College) -> None:
@@ -170,6 +174,18 @@ def test_discredited_evidence_is_recorded_with_its_reason_sealed(college: Colleg
     assert () == college.ledger.execute(discrediting(LEE, ex.MIG), actor=OFFICE).recorded
 
 
+def test_an_award_that_ended_is_out_of_reach(college: College) -> None:
+    college.earn(LEE, ex.MIG)
+    (award,) = college.ledger.record(LEE).awards
+    college.do(
+        c.RequestRevocation(learner_id=LEE, request_id="rq", award_id=award, by=ex.REGISTRAR, reason=WHY),
+        c.RevokeAward(learner_id=LEE, request_id="rq", by=ex.SECOND_REGISTRAR),
+    )
+
+    assert [] == radius(college, ANA)
+    assert () == college.ledger.execute(doubting(LEE, ANA), actor=OFFICE).recorded
+
+
 def test_a_review_that_was_decided_is_not_asked_for_again(college: College) -> None:
     college.earn(LEE, ex.MIG)
     college.do(doubting(LEE, ANA))
@@ -235,6 +251,13 @@ def test_what_stands_without_a_discredited_assessor_needs_no_review(college: Col
     assert (1, []) == (len(college.ledger.record(LEE).awards), reviews(college, LEE))
 
 
+def test_no_way_to_an_award_leads_around_what_was_found_wanting() -> None:
+    """What the rules can lead to is read off them; milestones, which settling awards, rest on no evidence."""
+    awarding = {one for one in commands() if AchievementAwarded in facts_of(one)}
+
+    assert {*JUDGING, c.Settle} == awarding
+
+
 def test_what_a_discredited_assessor_recognises_goes_to_review(college: College) -> None:
     discredit_ana(college)
     college.do(
@@ -284,6 +307,18 @@ def test_awards_are_held_against_published_versions_only(college: College) -> No
         )
     college.say(ex.published(ex.MIG, stricter, version=2)[-1])
     assert college.ledger.execute(doubting(LEE, doubt), actor=OFFICE).recorded
+
+
+def test_a_review_says_which_two_people_asked_for_it(college: College) -> None:
+    college.earn(LEE, ex.MIG)
+    college.earn(MO, ex.MIG)
+    stricter = ex.micro_credential("MIG welding", assessors_required=2)
+    college.say(*ex.published(ex.MIG, stricter, version=2))
+
+    college.do(doubting(LEE, Doubt(kind="achievement", subject=ex.MIG, version=2)), discrediting(MO, ex.MIG))
+
+    queued = [one.fact for one in college.ledger.log(0, 1000) if isinstance(one.fact, AwardQueued)]
+    assert [(ex.REGISTRAR, ex.SECOND_REGISTRAR)] * 2 == [(one.queued_by, one.approved_by) for one in queued]
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -61,6 +61,12 @@ def test_reading_cannot_fill_the_disk(asked: list[tuple[int, int, str]]) -> None
     assert {what for _, _, what in asked} == {fact.what for fact in recorded} or len(recorded) >= AT_MOST
 
 
+def test_so_many_different_reads_within_a_minute_are_recorded_each_and_the_next_is_a_further_one() -> None:
+    recorded = _all(*((0, _read(str(number))) for number in range(AT_MOST + 1)))
+
+    assert [False] * AT_MOST + [True] == [one.further for one in recorded]
+
+
 def test_further_reads_are_told_of_once_for_each_kind() -> None:
     many = [(0, _read(str(number))) for number in range(3 * AT_MOST)]
 
