@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.commands import main
+from ledger.identities import Identities
 from tests.imports import files
 
 FRAMEWORK = {"identifier": "f", "uri": "https://case.example/f", "title": "Framework", "creator": "us"}
@@ -367,6 +368,23 @@ def test_keys_are_made_for_people_with_their_role_and_for_learners_who_exist(col
     assert college.answer("keys", "create", "--role", "learner", "--ref", "lea")["role"] == "learner"
     assert college.run("keys", "create", "--role", "learner", "--ref", "nobody").exit_code == 2
     assert college.run("keys", "create", "--role", "king").exit_code == 2
+
+
+def test_a_key_is_found_by_whose_it_is_and_withdrawn(college: Terminal) -> None:
+    made = college.answer("keys", "create", "--role", "registrar", "--ref", "gail")
+    kept = college.answer("keys", "create", "--role", "auditor", "--ref", "ada")
+    (listed,) = [one for one in college.answer("keys", "list")["items"] if one["ref"] == "gail"]
+    shown = college.run("keys", "list").stdout
+
+    assert college.answer("keys", "withdraw", listed["id"]) == {"id": listed["id"], "withdrawn": True}
+
+    with closing(Identities.in_file(college.directory / "ledger-identities.db")) as identities:
+        assert identities.check_key(made["key"]) is None
+        assert identities.check_key(kept["key"]) is not None
+    assert ["ada"] == [one["ref"] for one in college.answer("keys", "list")["items"]]
+    assert college.run("keys", "withdraw", listed["id"]).exit_code == 2
+    assert "gail" in shown
+    assert made["key"] not in shown
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "no.such.host.invalid"])  # noqa: S104
