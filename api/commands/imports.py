@@ -98,7 +98,8 @@ def results(file: Path, dry_run: bool, report: Path | None, as_json: bool) -> No
     with opened(create=not dry_run) as at:
         found = read_file(raw, at.ledger.catalogue())
         rows, refused = len(found.rows), len(found.refused)
-        click.echo(f"{file.name}: {counted(rows + refused, 'row')}, {refused} of them not readable.", err=True)
+        readable_are = f"{refused} of them not readable" if refused else "all readable"
+        click.echo(f"{file.name}: {counted(rows + refused, 'row')}, {readable_are}.", err=True)
         with progress("deciding" if dry_run else "recording") as tell:
             if dry_run:
                 outcome = preview_results(at.ledger, found, progress=tell)

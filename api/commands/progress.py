@@ -1,7 +1,8 @@
-"""A progress bar on stderr for long work, where somebody watches: a file or another program gets none of it."""
+"""A progress bar on stderr for long work, where somebody watches: files, programs and dumb terminals get none."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ def progress(label: str) -> Iterator[Progress]:
 
     def tell(done: int, of: int) -> None:
         nonlocal bar, done_before
-        if not sys.stderr.isatty():
+        if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             return
         if bar is None:
             bar = click.progressbar(length=max(of, 1), label=label, file=sys.stderr, show_pos=True)

@@ -15,6 +15,7 @@ _INTRODUCTION = """\
 Which ledger: `--database sqlite:///FILE`, before or after the command; else `LEDGER_DATABASE_URL`; else `ledger.db`.
 `--json` answers for programs; lists are `{"items": […], "next": …}`, and `--after` takes `next`.
 Exit codes: 0 done, 2 usage or unusable input, 3 disproven, 4 could not be done or checked.
+Long work draws a bar on stderr, where that is a terminal; with `TERM=dumb` none.
 
 This page is made from the code by `make docs`.
 """
