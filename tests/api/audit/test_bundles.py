@@ -342,7 +342,7 @@ def test_a_proof_is_read_from_a_pipe_and_no_further_than_a_proof_goes(source: So
 
         feeding = Thread(target=feed, daemon=True)
         feeding.start()
-        said.append(run("audit", "check", pipe, "--key", str(keys(source)[0])).exit_code)
+        said.append(run(pipe, "--key", str(keys(source)[0])).exit_code)
         feeding.join(10)
 
     assert [0, 4] == said
