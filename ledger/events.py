@@ -431,9 +431,9 @@ class AchievementAwarded(Event, frozen=True, kw_only=True):
     confirmed_by: str | None = None
 
 
-@event("award.queued.v1")
+@event("award.queued.v2")
 class AwardQueued(Event, frozen=True, kw_only=True):
-    """A person must confirm an award that is due, or review one whose ground has moved."""
+    """A person must confirm an award that is due, or review one whose ground has moved or is in doubt to two people."""
 
     queue_id: str
     queue: Queue
@@ -442,6 +442,8 @@ class AwardQueued(Event, frozen=True, kw_only=True):
     achievement_version: int
     basis: Basis
     award_id: str | None = None
+    queued_by: str | None = None
+    approved_by: str | None = None
 
 
 @event("award.declined.v1")

@@ -65,3 +65,9 @@ upcasters = Upcasters()
 def activated_without_a_preview(fact: JSON) -> JSON:
     """Read an activation from before holders were previewed: it names no preview."""
     return fact
+
+
+@upcasters.step("award.queued.v1", "award.queued.v2")
+def queued_without_who_asked(fact: JSON) -> JSON:
+    """Read an entry from before it said which two people put the award in doubt."""
+    return fact

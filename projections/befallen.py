@@ -105,7 +105,8 @@ def sentence(fact: Event, named: Named) -> str:  # noqa: C901, PLR0911, PLR0912 
         case e.AchievementAwarded():
             return f"It was renewed on {on} by award {fact.award_id}."
         case e.AwardQueued():
-            return f"Since {on} a registrar is to review it: {fact.reason}."
+            asked = "" if fact.approved_by is None else ", as two others asked"
+            return f"Since {on} a registrar is to review it{asked}: {fact.reason}."
         case e.AwardReviewed():
             return f"A registrar reviewed it on {on} and decided: {fact.decision}."
         case e.StackBroken():

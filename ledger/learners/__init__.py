@@ -33,10 +33,19 @@ from ledger.learners.record import Record
 __all__ = ["Record", "affected", "consequences", "learners"]
 
 
+JUDGING = (
+    *(c.AssessEvidence, c.AmendAssessment, c.RecogniseLearning),
+    *(c.DecideAppeal, c.ConferAward, c.RenewAward, c.VoidBatch),
+)
+"""Commands that may award something on evidence or recognition, which may have been found wanting before."""
+
+
 def decide(record: Record, command: c.LearnerCommand, setting: Setting) -> list[Event]:
     """Return the facts that follow from *command*, or raise `Refused`."""
     facts = _DECIDE[type(command)](record, command, setting)
-    return [*facts, *doubting.doubted_already(record, facts, setting)]
+    if isinstance(command, JUDGING):
+        facts = [*facts, *doubting.doubted_already(record, facts, setting)]
+    return facts
 
 
 def _together(record: Record, command: c.Together, setting: Setting) -> list[Event]:

@@ -80,7 +80,7 @@ def doubt_awards(record: Record, command: c.DoubtAwards, setting: Setting) -> li
     """Queue each award that rests on what is in doubt, once."""
     _require_published(command.doubt, setting)
     _two_registrars(record, command.by, command.approved_by, setting, command.doubt)
-    return _queue(record, command.doubt, setting)
+    return _queue(record, command.doubt, setting, command.by, command.approved_by)
 
 
 def discredit(record: Record, command: c.DiscreditEvidence, setting: Setting) -> list[Event]:
@@ -97,7 +97,7 @@ def discredit(record: Record, command: c.DiscreditEvidence, setting: Setting) ->
         approved_by=command.approved_by,
         reason=command.reason,
     )
-    return [found, *_queue(record, doubt, setting)]
+    return [found, *_queue(record, doubt, setting, command.by, command.approved_by)]
 
 
 def doubted_already(record: Record, facts: list[Event], setting: Setting) -> list[Event]:
@@ -135,13 +135,16 @@ def _require_published(doubt: Doubt, setting: Setting) -> None:
         raise errors.NotPublished(msg, field="version")
 
 
-def _queue(record: Record, doubt: Doubt, setting: Setting) -> list[Event]:
+def _queue(
+    record: Record, doubt: Doubt, setting: Setting, by: str | None = None, approved_by: str | None = None
+) -> list[Event]:
     subject = setting.catalogue.root(doubt.subject) if doubt.kind == "assessor" else doubt.subject
     facts: list[Event] = []
     for one in touched(record, doubt, setting):
         if one.rests == "rests on it":
             queue_id = derived("que", one.award.award_id, "doubt", doubt.kind, subject, doubt.version or 0)
-            facts += queue_review(record, one.award, queue_id, REASONS[doubt.kind], setting)
+            reason = REASONS[doubt.kind]
+            facts += queue_review(record, one.award, queue_id, reason, setting, queued_by=by, approved_by=approved_by)
     return facts
 
 

@@ -203,8 +203,17 @@ def _revise(record: Record, completion: Completion, newest: ActiveStack, setting
     return queue_review(record, record.head(completion.award_id), queue_id, "stack revised", setting)
 
 
-def queue_review(record: Record, award: Award, queue_id: str, reason: str, setting: Setting) -> list[Event]:
-    """Return the entry that lets a person decide, unless it waits or was decided already."""
+def queue_review(
+    record: Record,
+    award: Award,
+    queue_id: str,
+    reason: str,
+    setting: Setting,
+    *,
+    queued_by: str | None = None,
+    approved_by: str | None = None,
+) -> list[Event]:
+    """Return the entry that lets a person decide, unless it waits or was decided already; and who asked for it."""
     if queue_id in record.queued or queue_id in record.decided:
         return []
     return [
@@ -217,5 +226,7 @@ def queue_review(record: Record, award: Award, queue_id: str, reason: str, setti
             achievement_version=award.version,
             basis=award.basis,
             award_id=award.award_id,
+            queued_by=queued_by,
+            approved_by=approved_by,
         )
     ]
