@@ -44,7 +44,8 @@ class CheckpointRelay:
         """Send the next checkpoints, and note how far once they have arrived; return how many."""
         if not self._turn.mine():
             return 0
-        some = self._log.published.after(self._positions.of(NAME), _AT_ONCE)
+        sent_us = self._positions.of(NAME)
+        some = self._log.published.after(sent_us, _AT_ONCE)
         if not some:
             return 0
         mark = microseconds(some[-1].at)
@@ -53,7 +54,7 @@ class CheckpointRelay:
             if self.loop.stopping or not self._turn.mine():
                 self._sending.abandon()
                 return 0
-        self._positions.save(NAME, mark)
+        self._positions.go_on(NAME, sent_us, mark)  # or it was taken back, and they are sent again
         return len(some)
 
     def close(self) -> None:

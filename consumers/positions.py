@@ -56,6 +56,27 @@ class Positions:
                 (name, position),
             )
 
+    def go_on(self, name: str, before: int, position: int) -> bool:
+        """Note that *name* came from *before* to *position*; False, with nothing noted, where it was taken back."""
+        begin = (
+            "INSERT INTO followers VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position"
+            " WHERE followers.position = 0"
+        )
+        with self.database.writing() as writing:
+            if not before:
+                return writing.execute(begin, (name, position)).rowcount > 0
+            moved = "UPDATE followers SET position = ? WHERE name = ? AND position = ?"
+            return writing.execute(moved, (position, name, before)).rowcount > 0
+
+    def take_back(self, name: str, position: int) -> int | None:
+        """Have *name* follow again what comes after *position*; return where it was, None where not beyond that."""
+        with self.database.writing() as writing:
+            found = writing.execute("SELECT position FROM followers WHERE name = ?", (name,)).fetchone()
+            if found is None or found[0] <= position:
+                return None
+            writing.execute("UPDATE followers SET position = ? WHERE name = ?", (position, name))
+            return int(found[0])
+
     def all(self) -> dict[str, int]:
         """Return the positions of all followers that ever saved one."""
         return dict(self.database.fetch("SELECT name, position FROM followers ORDER BY name"))

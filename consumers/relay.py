@@ -182,8 +182,10 @@ class Relay:
             self._abandon()
             return False
         if self._sending.arrived > self._saved:
+            if not self._positions.go_on(self.name, self._saved, self._sending.arrived):
+                self._abandon()
+                return False
             self._saved = self._sending.arrived
-            self._positions.save(self.name, self._saved)
         return True
 
     def _see_whose_turn_it_is(self) -> None:

@@ -69,11 +69,11 @@ def test_what_may_not_have_arrived_is_sent_again(
     create(kafka.bootstrap)
     recorded.grow(2)
 
-    def power_cut(name: str, position: int) -> None:
+    def power_cut(name: str, before: int, position: int) -> None:
         raise OSError("power cut")
 
     with monkeypatch.context() as cut:
-        cut.setattr(positions, "save", power_cut)
+        cut.setattr(positions, "go_on", power_cut)
         with pytest.raises(OSError, match="power cut"):
             relay(kafka, recorded, positions, ends).step()
     assert 0 == positions.of(NAME)

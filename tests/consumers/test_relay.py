@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -72,6 +73,8 @@ def _relayed(kafka: Broker, topics: Topics) -> list[Stored]:
 def _set(kafka: Broker, topic: str, name: str, value: str) -> None:
     with KafkaAdminClient(bootstrap_servers=kafka.bootstrap) as admin:
         admin.alter_configs([ConfigResource("topic", topic, {name: value})])
+        asked = [ConfigResource("topic", topic)]
+        until(lambda: admin.describe_configs(asked, config_filter="all")["topic"][topic][name]["value"] == value)
 
 
 def _many(college: College, learners: int, facts: int) -> None:
@@ -154,7 +157,7 @@ def test_a_crash_between_sending_and_saving_sends_again_under_the_same_ids(
     college: College, relay: Make, kafka: Broker, topics: Topics, tmp_path: Path
 ) -> None:
     class Crashing(Positions):
-        def save(self, *_: object) -> None:
+        def go_on(self, *_: object) -> bool:
             raise SystemExit
 
     _many(college, learners=20, facts=10)
@@ -284,6 +287,34 @@ def test_a_position_that_is_taken_back_has_everything_sent_again(
 
     assert 2 * 200 == len(messages(kafka.bootstrap, topics.events))
     assert college.ledger.store.head() == positions.of("relay")
+
+
+def test_a_position_that_is_taken_back_at_the_moment_of_saving_is_not_written_over(
+    college: College, relay: Make, kafka: Broker, topics: Topics, tmp_path: Path
+) -> None:
+    class TakenBackMeanwhile(Positions):
+        taken = False
+
+        def go_on(self, name: str, before: int, position: int) -> bool:
+            if before and not self.taken:
+                self.taken = True
+                self.take_back(name, 7)
+            return super().go_on(name, before, position)
+
+    _many(college, learners=20, facts=2)
+    with closing(TakenBackMeanwhile.in_file(tmp_path / "taken.db")) as positions:
+        running = relay(positions=positions)
+        running.catch_up()
+        college.earn("lrn_lee", ex.MIG)
+        running.catch_up()
+        saved = positions.of("relay")
+        running.close()
+
+    head = college.ledger.store.head()
+    found = messages(kafka.bootstrap, topics.events) + messages(kafka.bootstrap, topics.definitions)
+    came = Counter(fact(message).position for message in found)
+    assert head == saved
+    assert {position: 1 if position <= 7 else 2 for position in range(1, head + 1)} == dict(came)
 
 
 def test_a_running_relay_sends_a_fact_at_once(college: College, relay: Make, positions: Positions) -> None:
