@@ -19,6 +19,7 @@ def checkpoint_(out: Path | None) -> None:
     Keep it where nobody can reach it who could reach the ledger: `ledger audit verify --against` needs no more.
     """
     from api.audit.source import opened
+    from api.commands.auditing.writing import write_text
     from ledger.settings import Settings
 
     with opened(Settings.from_environment(database=database())) as source:
@@ -26,5 +27,5 @@ def checkpoint_(out: Path | None) -> None:
     if out is None:
         click.echo(note, nl=False)
     else:
-        out.write_text(note, "utf-8")
+        write_text(out, note)
         click.echo(f"Wrote the checkpoint of size {note.splitlines()[1]} to {out}.")

@@ -18,6 +18,7 @@ def prove_(award_id: str, out: Path | None) -> None:
     from api.audit.proofs import prove
     from api.audit.source import opened as opened_log
     from api.commands.auditing.asking import noted
+    from api.commands.auditing.writing import write_text
     from api.commands.faults import Unusable
     from api.commands.opening import opened
     from ledger import codec
@@ -40,5 +41,5 @@ def prove_(award_id: str, out: Path | None) -> None:
     if out is None:
         click.echo(str(proof), nl=False)
     else:
-        out.write_text(str(proof), "utf-8")
+        write_text(out, str(proof))
         click.echo(f"Wrote the proof that {award_id} stands at index {proof.index} to {out}.")

@@ -76,7 +76,8 @@ def verify_(
 
 def _show(verdict: Verdict, *, trusted: bool) -> None:
     if verdict.resumed_at:
-        click.echo(f"Went on after {verdict.resumed_at} facts that were read before the interruption.")
+        click.echo(f"Went on after {verdict.resumed_at} facts that were read before the interruption;"
+                   " what was changed in them since then shows only a run that is not resumed.")  # fmt: skip
     read = f"{verdict.facts} facts in {verdict.streams} streams read again, {verdict.facts_per_second} a second"
     click.echo(f"{read}; root {verdict.root or 'not reached'}.")
     click.echo(f"{verdict.checkpoints} checkpoints of the ledger and {verdict.against} from elsewhere held against it.")

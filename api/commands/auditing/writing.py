@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,29 @@ out_option = click.option(
 )
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what goes wrong while *path* is written name it."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write *text* to *path*, all of it or nothing: what stood there before stays where there is no room."""
+    with naming(path):
+        if path.exists() and not path.is_file():  # a pipe or a device, such as /dev/stdout
+            path.write_text(text, "utf-8")
+            return
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            draft.write_text(text, "utf-8")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
 def write_bundle(out: Path, what: str, content_of: Callable[[Ledger, Source], FromLedger], **asked: object) -> None:
     """Write a bundle of what *content_of* takes from the ledger, and record that it was read."""
     from api.audit.bundles import write
@@ -38,7 +63,7 @@ def write_bundle(out: Path, what: str, content_of: Callable[[Ledger, Source], Fr
         content = content_of(at.ledger, log)
         stream = content.claim.stream
         noted(at.ledger, what, stream and stream.removeprefix("learner-"), **asked)
-        with progress("writing") as tell, written(out) as writer:
+        with progress("writing") as tell, naming(out), written(out) as writer:
             write(content.telling(tell), writer)
     claim = content.claim
     click.echo(

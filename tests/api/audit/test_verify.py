@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -263,3 +264,41 @@ def test_killed_and_run_again_an_audit_goes_on(tmp_path: Path) -> None:
 
 def test_sizes_of_the_sample_are_as_they_are_named(ledger: Kept) -> None:
     assert [] == [size for size, wanted in zip(ledger.sizes, SIZES, strict=True) if size < wanted]
+
+
+def test_what_cannot_be_written_is_named_and_leaves_what_stood_there(
+    ledger: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint"
+    path.write_text("kept", "utf-8")
+
+    def full(self: Path, text: str, encoding: str) -> None:
+        self.write_bytes(text[:9].encode(encoding))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    found = run(ledger, "checkpoint", "--out", path)
+
+    assert (2, f"Error: {path} cannot be used: No space left on device.\n") == (found.exit_code, found.stderr)
+    assert b"kept" == path.read_bytes()
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_of_a_run_that_was_resumed_it_is_said_what_it_does_not_show(ledger: Kept, tmp_path: Path) -> None:
+    notes_at = tmp_path / "notes"
+    with opened(ledger.settings) as source:
+        state, noted = State(), Notes(notes_at, source)
+        noted._saved_at = float("-inf")
+
+        def stop(now: State) -> None:
+            if now.facts == now.size:
+                noted.note(now)
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            Recomputing(source, state, (), 256).run(stop)
+    found = run(ledger, "verify", "--resume", notes_at)
+
+    assert 0 == found.exit_code, found.output
+    assert "Went on after 256 facts" in found.stdout
+    assert "shows only a run that is not resumed" in found.stdout
