@@ -11,7 +11,7 @@ from ledger.store import instant, microseconds
 from ledger.transparency import note as notes
 from ledger.transparency.checkpoint import Checkpoint
 from ledger.transparency.faults import Disproven, Malformed, Unsigned
-from ledger.transparency.note import Note, VerifierKey
+from ledger.transparency.note import Note, Signature, VerifierKey
 from ledger.transparency.signing import LogKeys
 from ledger.transparency.tables import HALTED
 
@@ -132,13 +132,17 @@ class PublishedLog:
             )
 
     def cosigned(self, published: Published) -> str:
-        """Return the note of *published* with every cosignature that is kept of it."""
+        """
+        Return the note of *published* with every cosignature that is kept of it.
+
+        A row that was spoilt is left out: the others are no less true, and `ledger audit verify` names it.
+        """
         rows = self._database.fetch(
             "SELECT line FROM cosignatures WHERE origin = ? AND size = ? ORDER BY witness",
             (published.checkpoint.origin, published.checkpoint.size),
         )
         note: Note = notes.read(published.note.encode())
-        return str(notes.with_signatures(note, [notes.read_signature(line) for (line,) in rows]))
+        return str(notes.with_signatures(note, [one for (line,) in rows if (one := _readable(line)) is not None]))
 
     def verifiers(self) -> list[PublicKey]:
         """Return the verifier keys of the log, the oldest first."""
@@ -186,3 +190,10 @@ class PublishedLog:
             return None
         origin, size, root, note, at_us = rows[0]
         return Published(Checkpoint(origin, size, bytes(root)), note, instant(at_us))
+
+
+def _readable(line: object) -> Signature | None:
+    try:
+        return notes.read_signature(line) if isinstance(line, str) else None
+    except Malformed:
+        return None

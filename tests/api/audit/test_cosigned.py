@@ -119,6 +119,17 @@ def test_one_that_does_not_verify_is_named_with_its_checkpoint_and_witness(ledge
     assert 5 == answer["verdict"]["cosignatures"]
 
 
+@pytest.mark.parametrize("line", ["nonsense", b"\xff", ""])
+def test_one_that_cannot_be_read_does_not_keep_the_others_from_being_served(ledger: Kept, line: object) -> None:
+    with raw(ledger) as sql:
+        _put(sql, ledger.sizes[-1], line)
+    shown = CliRunner().invoke(main, ["--database", f"sqlite:///{ledger.settings.file}", "audit", "checkpoint"])
+
+    assert 0 == shown.exit_code, shown.output
+    assert "witness.example/w2" in shown.stdout
+    assert "witness.example/w1" not in shown.stdout
+
+
 def test_what_a_known_witness_signs_in_a_file_from_elsewhere_must_verify(ledger: Kept, tmp_path: Path) -> None:
     note = CliRunner().invoke(main, ["--database", f"sqlite:///{ledger.settings.file}", "audit", "checkpoint"]).stdout
     path = tmp_path / "outside"

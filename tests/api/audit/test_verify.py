@@ -78,7 +78,7 @@ def test_the_newest_checkpoint_is_shown_and_written(ledger: Kept, tmp_path: Path
 def test_a_whole_log_is_proven_and_said_to_be(ledger: Kept) -> None:
     found = run(ledger, "verify", "--against", ledger.outside, "--key", key_of(ledger))
 
-    assert (0, "reading") == (found.exit_code, found.stderr.strip())
+    assert (0, "") == (found.exit_code, found.stderr)
     assert "Everything is as it was recorded and published." in found.stdout
 
 
