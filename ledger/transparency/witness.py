@@ -28,6 +28,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
+from ledger.settings import UnusableSettings
 from ledger.transparency import checkpoint as checkpoints
 from ledger.transparency import note as notes
 from ledger.transparency.checkpoint import Checkpoint, number
@@ -92,14 +93,22 @@ def read_request(data: bytes) -> Request:
 
 
 class Seen:
-    """What was seen of each log, in the SQLite file *path*: durable when `locked` ends, and one writer at a time."""
+    """
+    What was seen of each log, in the SQLite file *path*: durable when `locked` ends, and one writer at a time.
+
+    UnusableSettings where the file cannot be used.
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock = Lock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S)
-        self._connection.execute(f"PRAGMA synchronous = {_EXTRA}")  # the end of a commit too survives a power cut
-        assert self._connection.execute("PRAGMA synchronous").fetchone() == (_EXTRA,)
-        self._connection.execute(_TABLE)
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S)
+            self._connection.execute(f"PRAGMA synchronous = {_EXTRA}")  # the end of a commit too survives a power cut
+            assert self._connection.execute("PRAGMA synchronous").fetchone() == (_EXTRA,)
+            self._connection.execute(_TABLE)
+        except sqlite3.Error as error:
+            msg = f"{path} cannot be used: {error}; if what was seen is lost, begin anew with a new key"
+            raise UnusableSettings(msg) from error
 
     @contextmanager
     def locked(self) -> Iterator[sqlite3.Connection]:

@@ -100,3 +100,18 @@ def test_before_there_is_a_witness_the_answer_is_one_sentence(tmp_path: Path, ar
 
     assert (2, 1) == (found.exit_code, found.stderr.count("\n"))
     assert "Traceback" not in found.output
+
+
+@pytest.mark.parametrize("spoilt", ["a directory", "no database"])
+def test_what_was_seen_that_cannot_be_read_is_one_sentence(directory: Path, spoilt: str) -> None:
+    seen = directory / "seen.db"
+    if spoilt == "a directory":
+        seen.mkdir()
+    else:
+        seen.write_text("nonsense" * 99, "utf-8")
+    for command in (["seen"], ["run", "--port", "0"]):
+        found = run(directory, *command)
+
+        assert 2 == found.exit_code, found.output
+        assert f"Error: {seen} cannot be used" in found.stderr
+        assert "begin anew with a new key" in found.stderr
