@@ -9,9 +9,10 @@ one settling goes on until nothing more follows.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ledger import Ledger
+from ledger.catalogue import Catalogue
 from ledger.decider import SYSTEM
 from ledger.errors import RecordConflict, Refused
 from ledger.event import Actor, Event, Recorded
@@ -58,6 +59,8 @@ class Settler:
     def __init__(self, ledger: Ledger, views: Views) -> None:
         self._ledger = ledger
         self._views = views
+        self._stacks: dict[str, object] = {}
+        self._achievements: dict[str, object] = {}
 
     def handle(self, facts: list[Recorded]) -> None:
         """Settle whomever *facts* concern."""
@@ -65,12 +68,10 @@ class Settler:
             at.subject for at in facts if isinstance(at.fact, ABOUT_A_LEARNER) and at.actor.client != SETTLER.client
         )
         self.settle(concerned)
-        stacks = self._stacks(facts)
-        if stacks:
-            self.settle_holders(stacks)
-        withdrawn = {at.subject for at in facts if isinstance(at.fact, ABOUT_AN_ACHIEVEMENT)}
-        if withdrawn:
-            self.settle(self._holding(withdrawn))
+        if any(isinstance(at.fact, (*ABOUT_A_STACK, *ABOUT_AN_ACHIEVEMENT)) for at in facts):
+            catalogue = self._ledger.catalogue()
+            self._settle_once(_stacks(facts, catalogue), self._stacks, self.settle_holders)
+            self._settle_once(_withdrawn(facts, catalogue), self._achievements, self._settle_holding)
 
     def settle(self, learner_ids: Iterable[str]) -> int:
         """Settle learners; return how many facts that recorded."""
@@ -104,17 +105,22 @@ class Settler:
         with self._views.reading() as connection:
             return holders(connection, sorted(achievement_ids))
 
-    def _stacks(self, facts: list[Recorded]) -> list[str]:
-        """Return the stacks that *facts* let take effect: activated, or their milestone published."""
-        changed = {at.subject for at in facts if isinstance(at.fact, StackActivated)}
-        published = {at.subject for at in facts if isinstance(at.fact, AchievementPublished)}
-        if published:
-            changed.update(
-                stack_id
-                for stack_id, stack in self._ledger.catalogue().stacks.items()
-                if any(version.definition.milestone in published for version in stack.versions.values())
-            )
-        return sorted(changed)
+    def _settle_holding(self, achievement_ids: Sequence[str]) -> int:
+        return self.settle(self._holding(achievement_ids))
+
+    @staticmethod
+    def _settle_once(
+        standing: Mapping[str, object], settled: dict[str, object], settle: Callable[[Sequence[str]], int]
+    ) -> None:
+        """
+        Settle all whom definitions concern, unless that was done when they stood as they do now.
+
+        Whoever came to be concerned since was settled for it. There may be very many, and facts come again.
+        """
+        changed = [one for one, record in standing.items() if settled.get(one) != record]
+        if changed:
+            settle(changed)
+            settled |= {one: standing[one] for one in changed}
 
     def _settle(self, learner_ids: list[str]) -> int:
         commands = [Settle(learner_id=learner_id) for learner_id in learner_ids]
@@ -128,3 +134,25 @@ class Settler:
             else:
                 recorded += len(answer.recorded)
         return recorded
+
+
+def _stacks(facts: list[Recorded], catalogue: Catalogue) -> dict[str, object]:
+    """
+    Return the stacks that *facts* let take effect, activated or their milestone published, and how each stands.
+
+    By the catalogue alone: facts may be of stacks that never were.
+    """
+    activated = {at.subject for at in facts if isinstance(at.fact, StackActivated)}
+    published = {at.subject for at in facts if isinstance(at.fact, AchievementPublished)}
+    found: dict[str, object] = {}
+    for stack_id, stack in sorted(catalogue.stacks.items()):
+        milestones = {version.definition.milestone for version in stack.versions.values()}
+        if stack_id in activated or milestones & published:
+            found[stack_id] = (stack, [catalogue.achievements.get(one) for one in sorted(milestones)])
+    return found
+
+
+def _withdrawn(facts: list[Recorded], catalogue: Catalogue) -> dict[str, object]:
+    """Return the achievements of which an endorsement was withdrawn, and how each stands."""
+    subjects = {at.subject for at in facts if isinstance(at.fact, ABOUT_AN_ACHIEVEMENT)}
+    return {one: catalogue.achievements[one] for one in sorted(subjects & catalogue.achievements.keys())}
