@@ -58,6 +58,15 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     since: datetime | None = None
     before: datetime | None = None
 
+    @property
+    def about(self) -> str:
+        """What facts these are, in words."""
+        if self.kind == "learner":
+            return f"all facts of the stream {self.stream} up to position {self.end}"
+        if self.kind == "period" and self.since and self.before:
+            return f"all facts recorded from {_shown(self.since)} to before {_shown(self.before)}"
+        return f"the log as of position {self.end}"
+
     def tells(self, envelope: Leaf) -> bool:
         """Whether the fact of this envelope is among those that the bundle is about."""
         if self.kind == "learner":
@@ -139,3 +148,7 @@ def _write_tree(hashes: list[bytes], writer: Writer) -> None:
             if len(tile) == WIDTH * SIZE:
                 above.append(perfect(tile))
         level, hashes = level + 1, above
+
+
+def _shown(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")

@@ -15,7 +15,7 @@ It holds {what}, with the proof that this is how it was recorded.
 
 ## With the program
 
-    pip install competency-ledger
+    pip install competency-ledger/    # a checkout of the college's repository; no package index has it
     ledger audit check THIS --key VKEY [--witness VKEY]
 
 No database and no network is needed. VKEY is the log's verifier key: take it from somewhere else than from here.

@@ -66,8 +66,11 @@ def seen_(directory: Path) -> None:
     if not (directory / "seen.db").exists():
         raise Unusable(f"No witness has run in {directory} yet.")
     with closing(Seen(directory / "seen.db")) as seen:
-        for note in seen.newest():
-            click.echo(note, nl=False)
+        newest = list(seen.newest())
+    if not newest:
+        click.echo("Nothing was cosigned yet.", err=True)
+    for note in newest:
+        click.echo(note, nl=False)
 
 
 @witness_.command("run")

@@ -54,19 +54,18 @@ def _checked(file: Path, keys: list[VerifierKey], witnesses: list[VerifierKey]) 
     if file.is_dir() or data.startswith(_ARCHIVE):
         bundle = checking.check(file, keys, witnesses)
         claim = bundle.claim
-        about = {
-            "export": f"the log as of position {claim.end}",
-            "learner": f"all facts of the stream {claim.stream} up to position {claim.end}",
-            "period": f"all facts recorded from {claim.since} to before {claim.before}, as of position {claim.size}",
-        }
-        return claim.kind, bundle, f"Proven: these {bundle.facts} facts are {about[claim.kind]} of {claim.origin}."
+        return claim.kind, bundle, f"Proven: these {bundle.facts} facts are {claim.about} of {claim.origin}."
     if len(data) > _LARGEST:
         raise Malformed(f"{file} is too large to be a proof or a checkpoint.")
     if data.startswith(_PROOF):
         proof = proofs.check(data, keys, witnesses)
         fact = f"{proof.envelope.name}, version {proof.envelope.version} of {proof.envelope.stream}"
         when = f"recorded at {proof.envelope.recorded_at}"
-        return "proof", proof, f"Proven: {fact}, {when}, stands at index {proof.index} of {proof.origin}."
+        sentence = (
+            f"Proven: {fact}, {when}, stands at index {proof.index} of {proof.origin}.\n"
+            "It proves that this was recorded. Whether the award still counts, the badge or the college says."
+        )
+        return "proof", proof, sentence
     checkpoint = proofs.check_checkpoint(data, keys, witnesses)
     return "checkpoint", checkpoint, f"Proven: {checkpoint.origin} had {checkpoint.size} facts, root {checkpoint.root}."
 

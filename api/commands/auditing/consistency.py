@@ -43,6 +43,7 @@ def consistency_(earlier: Path, later: Path, keys: tuple[str, ...], as_json: boo
     if as_json:
         show_json({"from": first.size, "to": second.size, "hashes": [encoded(one) for one in path]})
     else:
-        click.echo(f"The log of size {first.size} is how that of size {second.size} began; the proof:")
+        began = f"The log of size {first.size} is how that of size {second.size} began"
+        click.echo(f"{began}; the proof:" if path else f"{began}: that takes no hashes.")
         for one in path:
             click.echo(encoded(one))

@@ -8,8 +8,8 @@ from api.commands.options import reading
 
 
 @click.command("diff")
-@click.option("--from", "since", required=True, metavar="MOMENT", help="A position or an instant.")
-@click.option("--to", "until", required=True, metavar="MOMENT", help="A position or an instant.")
+@click.option("--from", "since", required=True, metavar="MOMENT", help="A position, an instant, or a date: its end.")
+@click.option("--to", "until", required=True, metavar="MOMENT", help="A position, an instant, or a date: its end.")
 @click.option("--learner", metavar="REF", help="Only what changed for this learner.")
 @reading
 def diff_(since: str, until: str, learner: str | None, as_json: bool) -> None:
@@ -31,6 +31,7 @@ def diff_(since: str, until: str, learner: str | None, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
+    click.echo(f"After position {before.position}, up to position {after.position}:", err=True)
     for sentence in found.sentences:
         click.echo(sentence)
     for one in found.learners:

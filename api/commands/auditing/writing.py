@@ -65,7 +65,4 @@ def write_bundle(out: Path, what: str, content_of: Callable[[Ledger, Source], Fr
         noted(at.ledger, what, stream and stream.removeprefix("learner-"), **asked)
         with progress("writing") as tell, naming(out), written(out) as writer:
             write(content.telling(tell), writer)
-    claim = content.claim
-    click.echo(
-        f"Wrote the facts from index {claim.start} up to {claim.end - 1} to {out}; `ledger audit check` checks it."
-    )
+    click.echo(f"Wrote {content.claim.about} to {out}; `ledger audit check` checks it.")
