@@ -8,15 +8,14 @@ from ledger.application import Ledger
 from ledger.catalogue import Catalogue
 from ledger.decider import Command
 from ledger.events import Role
-from ledger.people import GrantRole, LinkAccount, RegisterPerson
+from ledger.people import LinkAccount, RegisterPerson
 
 
 def unknown(catalogue: Catalogue, accounts: Mapping[str, Role], granted_by: str) -> Iterator[Command]:
     """Register those of *accounts* whom the ledger does not know, each in its role."""
     for account, role in accounts.items():
         if account not in catalogue.people:
-            yield RegisterPerson(person_id=account, origin="imported")
-            yield GrantRole(person_id=account, role=role, by=granted_by)
+            yield RegisterPerson(person_id=account, origin="imported", role=role, by=granted_by)
 
 
 def same_ref(

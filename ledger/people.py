@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Literal
 
 from ledger import errors, ids
-from ledger.decider import LOCAL_ADMINISTRATION, Command, Decider, Setting
+from ledger.decider import LOCAL_ADMINISTRATION, SYSTEM, Command, Decider, Setting
 from ledger.event import Event
 from ledger.events import (
     AccountLinked,
@@ -38,9 +38,11 @@ class PersonCommand(Command, frozen=True, kw_only=True):
 
 
 class RegisterPerson(PersonCommand, frozen=True, kw_only=True):
-    """Make a person known."""
+    """Make a person known, with *role* in the same breath: nobody finds them registered and not able to act yet."""
 
     origin: Literal["registered", "imported"] = "registered"
+    role: Role | None = None
+    by: str = SYSTEM
 
 
 class LinkAccount(PersonCommand, frozen=True, kw_only=True):
@@ -107,7 +109,10 @@ def _register(state: PersonRecord, command: RegisterPerson, setting: Setting) ->
     if state.origin is not None:
         return []
     ids.checked(command.person_id, "person_id")
-    return [PersonRegistered(effective_at=setting.now, origin=command.origin)]
+    registered = PersonRegistered(effective_at=setting.now, origin=command.origin)
+    if command.role is None:
+        return [registered]
+    return [registered, RoleGranted(effective_at=setting.now, role=command.role, granted_by=command.by)]
 
 
 def _link(state: PersonRecord, command: LinkAccount, setting: Setting) -> list[Event]:

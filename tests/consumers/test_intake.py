@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema_rs
 import pytest
@@ -18,6 +18,7 @@ from consumers.intake import DeadLetter, Intake
 from consumers.intake_messages import TYPES, NotTaken, body
 from ledger import Ledger
 from ledger.achievements import RetireAchievement
+from ledger.decider import Command
 from ledger.errors import RecordConflict
 from ledger.event import Actor
 from ledger.events import AchievementAwarded, EvidenceAssessed, EvidenceSubmitted
@@ -112,6 +113,23 @@ def test_two_members_at_once_record_nothing_twice(ledger: Ledger, tmp_path: Path
         len(facts(ledger, EvidenceAssessed)),
         len(facts(ledger, AchievementAwarded)),
     )
+
+
+def test_who_dies_after_making_an_assessor_known_has_not_made_half_of_one(
+    ledger: Ledger, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(self: Ledger, command: Command, *, actor: Actor) -> NoReturn:
+        execute(self, command, actor=actor)
+        raise SystemExit
+
+    execute = Ledger.execute
+    with monkeypatch.context() as crash:
+        crash.setattr(Ledger, "execute", dying)
+        with pytest.raises(SystemExit):
+            intake.handle([submit(), assess()])
+
+    assert [] == intake.handle([submit(), assess()])
+    assert 1 == len(facts(ledger, AchievementAwarded))
 
 
 def test_replayed_after_the_programme_moved_on_it_still_records_and_refuses_nothing(

@@ -29,6 +29,14 @@ def test_a_person_is_registered_once() -> None:
     given(people, KNOWN).when(RegisterPerson(person_id=ANA, origin="imported")).then()
 
 
+def test_who_is_registered_for_a_role_is_never_found_without_it() -> None:
+    register = RegisterPerson(person_id=ANA, origin="imported", role="assessor", by=BEN)
+    granted = RoleGranted(effective_at=NOW, role="assessor", granted_by=BEN)
+
+    given(people).when(register).then(PersonRegistered(effective_at=NOW, origin="imported"), granted)
+    given(people, KNOWN).when(register).then()
+
+
 @pytest.mark.parametrize(
     "command",
     [
