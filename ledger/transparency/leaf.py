@@ -13,6 +13,7 @@ Nothing personal is in it, and nothing that erasing a learner's key would change
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -58,6 +59,14 @@ def hash_of(stored: Stored) -> bytes:
     return leaf_hash(entry_of(stored))
 
 
+def hashes_of(facts: Iterable[Stored]) -> list[bytes]:
+    """Return the leaf hash of each; calls are what a million of them cost most."""
+    return [
+        sha256(b"\0" + _entry(stream, version, name, sha256(body).hexdigest(), recorded_us)).digest()
+        for _, stream, version, name, body, recorded_us in facts
+    ]
+
+
 def read(entry: bytes) -> Leaf:
     """Return what *entry* says; Malformed unless it is exactly what `entry_of` would write."""
     try:
@@ -72,12 +81,17 @@ def read(entry: bytes) -> Leaf:
 
 def _entry(stream: str, version: int, name: str, digest: str, recorded_us: int) -> bytes:
     second, microsecond = divmod(recorded_us, _SECOND)
-    if not (_PLAIN(stream) and _PLAIN(name)):
-        stream, name = (json.dumps(text, ensure_ascii=False)[1:-1] for text in (stream, name))
+    if not _PLAIN(stream):
+        stream = _escaped(stream)
     return (
-        f'{{"name":"{name}","recorded_at":"{_until_second(second)}.{microsecond:06d}Z","sha256":"{digest}",'
+        f'{{"name":"{_escaped(name)}","recorded_at":"{_until_second(second)}.{microsecond:06d}Z","sha256":"{digest}",'
         f'"stream":"{stream}","v":{VERSION},"version":{version}}}'
     ).encode()
+
+
+@lru_cache(maxsize=1024)
+def _escaped(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 @lru_cache(maxsize=1024)

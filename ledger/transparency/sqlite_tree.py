@@ -14,7 +14,7 @@ from typing import Any
 from ledger.sqlite_file import writing
 from ledger.store import Stored, StoreUnavailable
 from ledger.transparency.growth import Growth
-from ledger.transparency.leaf import hash_of
+from ledger.transparency.leaf import hashes_of
 from ledger.transparency.tables import HALTED, SQLITE, TILE, TREE_SIZE, WRITE_TILE
 
 _MADE_UP_AT_ONCE = 2_000
@@ -59,8 +59,8 @@ class SQLiteTree:
             growth = Growth(size, self._tile)
         self._growth = None  # until it is written
         if size < head:
-            growth.add([hash_of(Stored._make(row)) for row in self._connection.execute(_MISSING, (size, head))])
-        growth.add([hash_of(Stored._make(row)) for row in facts])
+            growth.add(hashes_of(map(Stored._make, self._connection.execute(_MISSING, (size, head)))))
+        growth.add(hashes_of(map(Stored._make, facts)))
         self._connection.executemany(WRITE_TILE, growth.taken())
         self._growth = growth
 

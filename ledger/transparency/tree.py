@@ -13,7 +13,7 @@ from ledger.database import Database
 from ledger.store import Store, StoreUnavailable
 from ledger.transparency import merkle
 from ledger.transparency.growth import Growth
-from ledger.transparency.leaf import hash_of
+from ledger.transparency.leaf import hashes_of
 from ledger.transparency.merkle import SIZE
 from ledger.transparency.tables import TILE, TREE_SIZE, WRITE_TILE
 from ledger.transparency.tiles import HEIGHT, WIDTH
@@ -120,7 +120,7 @@ def integrate(database: Database, store: Store, at_most: int = _AT_ONCE) -> int:
         return bytes(rows[0][0]) if rows else b""
 
     growth = Growth(size, tile)
-    growth.add([hash_of(fact) for fact in facts])
+    growth.add(hashes_of(facts))
     with database.writing() as writing:
         now = writing.execute(TREE_SIZE).fetchone()
         if (int(now[0]) if now else 0) != size:
