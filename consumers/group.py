@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Protocol
 
@@ -113,7 +114,8 @@ class Member:
         """Stop after the batch at hand, and leave the group, so that others take over at once."""
         self.loop.stop()
         if self._consumer is not None:
-            self._commit()
+            with suppress(FencedInstanceIdError):  # then another goes on, from what was committed before
+                self._commit()
         self._leave()
         self._worker.shutdown()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import FencedInstanceIdError
 
 from consumers.cloud_events import Outgoing, message
 from consumers.group import Member
@@ -24,6 +25,7 @@ from tests.servers.kafka import Broker
 
 Make = Callable[..., Member]
 GROUP = "ledger-tests"
+PLACE = TopicPartition("ledger.events.v1", 0)
 
 
 class Letters:
@@ -252,6 +254,27 @@ def test_a_member_with_a_name_has_its_partitions_again_when_it_is_back(
     until(lambda: len({*back.positions, *two.positions[len(theirs) :]}) == 100)
 
     assert theirs == set(two.positions), "who stayed has what it had"
+
+
+def test_a_member_whose_place_another_took_can_be_closed(letters: Letters) -> None:
+    class PutOut:
+        closed = False
+
+        def assignment(self) -> set[TopicPartition]:
+            return {PLACE}
+
+        def commit(self, *_: object, **__: object) -> NoReturn:
+            raise FencedInstanceIdError
+
+        def close(self, **_: object) -> None:
+            self.closed = True
+
+    put_out = PutOut()
+    one = Member("127.0.0.1:1", GROUP, (PLACE.topic,), lambda _: None, (), letters, instance="same")
+    one._consumer, one._owed = put_out, {PLACE: 3}  # noqa: SLF001
+    one.close()
+
+    assert put_out.closed
 
 
 @pytest.mark.slow
