@@ -271,7 +271,7 @@ def test_a_member_whose_place_another_took_can_be_closed(letters: Letters) -> No
 
     put_out = PutOut()
     one = Member("127.0.0.1:1", GROUP, (PLACE.topic,), lambda _: None, (), letters, instance="same")
-    one._consumer, one._owed = put_out, {PLACE: 3}  # noqa: SLF001
+    one._consumer, one._owed = put_out, {PLACE: 3}
     one.close()
 
     assert put_out.closed
