@@ -91,7 +91,7 @@ def _entry(stream: str, version: int, name: str, digest: str, recorded_us: int) 
 
 @lru_cache(maxsize=1024)
 def _escaped(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)[1:-1]
+    return text if _PLAIN(text) else json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 @lru_cache(maxsize=1024)

@@ -78,6 +78,21 @@ def test_what_is_no_envelope_is_refused(data: bytes) -> None:
         leaf.read(data)
 
 
+@pytest.mark.parametrize("edited", [STORED._replace(name=5), STORED._replace(stream=None)])  # type: ignore[arg-type]
+def test_a_row_that_holds_no_text_where_it_should_has_no_envelope(edited: Stored) -> None:
+    with pytest.raises(TypeError):
+        leaf.entry_of(edited)
+
+
+@given(
+    st.lists(
+        st.builds(Stored, st.integers(1), st.text(), st.integers(1), st.text(), st.binary(), st.integers(0, 2**51))
+    )
+)
+def test_many_leaves_are_hashed_as_each_is(facts: list[Stored]) -> None:
+    assert [leaf.hash_of(one) for one in facts] == leaf.hashes_of(facts)
+
+
 @pytest.mark.parametrize("extra", [None, b"", b"\0anything"])
 def test_proof_files_are_read_as_they_are_written(extra: bytes | None) -> None:
     found = proof_file.read(str(proof(extra=extra)).encode())
